@@ -1,0 +1,14 @@
+/* uvmqtt.h: MQTT 3.1.1 and 5.0 for programs that live on a libuv loop.
+ * uvmqtt/simple.h, the blocking shim, is included on its own. */
+#ifndef UVMQTT_H
+#define UVMQTT_H
+
+#include <uvmqtt/client.h>
+#include <uvmqtt/error.h>
+#include <uvmqtt/message.h>
+#include <uvmqtt/options.h>
+#include <uvmqtt/property.h>
+#include <uvmqtt/reason.h>
+#include <uvmqtt/version.h>
+
+#endif

@@ -1,0 +1,175 @@
+/* uvmqtt/client.h: an MQTT client on a libuv loop.
+ *
+ * The contract, in short:
+ * - A guest on the loop: it never runs, stops or walks it, starts no thread
+ *   and touches neither loop->data nor signal dispositions. Everything is
+ *   called on the loop's thread.
+ * - No callback runs inside the call that asked for it. Every call is legal in
+ *   every callback.
+ * - Copy in, borrow out (message.h).
+ * - A return code says accepted (0) or refused (negative), nothing else. An
+ *   accepted request completes exactly once; a refused one never calls back.
+ * - uvmqtt_close is legal at any moment; its callback is the last you hear.
+ */
+#ifndef UVMQTT_CLIENT_H
+#define UVMQTT_CLIENT_H
+
+#include <uvmqtt/error.h>
+#include <uvmqtt/options.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* the same declarations as in uv.h, which need not be included */
+typedef struct uv_loop_s uv_loop_t;
+struct uv_handle_s;
+
+/* Makes a client. It opens no handle and does nothing until the first request,
+ * uvmqtt_connect or uvmqtt_close. *ret is set on success only and is yours
+ * until uvmqtt_close. The loop must outlive the client.
+ *
+ * UV_EINVAL: loop, options or ret is NULL, options->size is wrong, or a number
+ * is out of its range. UVMQTT_EURL, _ECLIENTID, _EUTF8, _ETOPIC (Will), _EQOS
+ * (Will), _EPROPERTY, _ENOTSUP (a password without user name, pinned to 3.1.1).
+ * UV_ENOMEM. */
+UVMQTT_EXTERN int uvmqtt_new(uv_loop_t *loop, const uvmqtt_options_t *options,
+                             uvmqtt_t **ret);
+
+/* Asks to be online. The client resolves, tries every address, says CONNECT,
+ * and after a failure or a lost connection tries again with growing, jittered
+ * delays until uvmqtt_disconnect or uvmqtt_close. Each step is reported to
+ * on_state, each end to on_disconnect, each success to on_connect. Calling it
+ * again while online or connecting does nothing; while waiting for the next
+ * attempt it tries at once. UV_EINVAL (m is NULL), UV_ECANCELED (closing). */
+UVMQTT_EXTERN int uvmqtt_connect(uvmqtt_t *m);
+
+/* Sends an application message. Legal at any time: what cannot be sent now
+ * waits in the queue, in order, across reconnects.
+ *
+ * Completion: QoS 0, status 0 when the kernel took its last byte, UV_ECONNRESET
+ * when the connection ended first (it is never sent again). QoS 1 and 2: when
+ * the server acknowledged; the message is resent after a reconnect until then
+ * ([MQTT-4.4.0-1]). Other ends: UVMQTT_EREASON, UVMQTT_ETOOBIG, UVMQTT_ENOTSUP
+ * (beyond the server's Maximum QoS, Retain Available, or properties on 3.1.1),
+ * UVMQTT_EEXPIRED, UVMQTT_ESESSIONLOST, UVMQTT_EPROTOCOL, UV_ECANCELED.
+ *
+ * cb may be NULL; with QoS 0 nothing is then kept of it once it is sent.
+ * ret_id may be NULL; the id is never 0 and never used again.
+ *
+ * Refused with: UV_EINVAL, UVMQTT_ETOPIC, UVMQTT_EQOS, UVMQTT_EPROPERTY,
+ * UVMQTT_EUTF8, UVMQTT_ETOOBIG (over 268,435,455 bytes), UVMQTT_EFULL,
+ * UV_ENOMEM, UV_ECANCELED (closing). */
+UVMQTT_EXTERN int uvmqtt_publish(uvmqtt_t *m, const uvmqtt_message_t *message,
+                                 uvmqtt_request_cb cb, void *arg,
+                                 uint64_t *ret_id);
+
+/* Subscribes to n filters (1 or more) with one SUBSCRIBE packet. properties:
+ * Subscription Identifier and User Property, may be NULL. Granted filters are
+ * remembered and restored when the server lost the session.
+ *
+ * Completion: result->reasons holds one code for each filter; status 0 when
+ * all were granted, UVMQTT_EREASON when one was not, UVMQTT_ENOTSUP when 3.1.1
+ * cannot say it, UV_ECANCELED.
+ *
+ * Refused with: UV_EINVAL, UVMQTT_EFILTER, UVMQTT_EQOS, UVMQTT_EPROPERTY,
+ * UVMQTT_ETOOBIG, UVMQTT_EFULL, UV_ENOMEM, UV_ECANCELED. */
+UVMQTT_EXTERN int uvmqtt_subscribe(uvmqtt_t *m,
+                                   const uvmqtt_subscription_t *filters,
+                                   size_t n,
+                                   const uvmqtt_property_t *properties,
+                                   size_t n_properties, uvmqtt_request_cb cb,
+                                   void *arg, uint64_t *ret_id);
+
+/* The reverse; the filters are forgotten when this is accepted. Completion and
+ * refusals as for uvmqtt_subscribe. On 3.1.1 reasons are all 0. */
+UVMQTT_EXTERN int uvmqtt_unsubscribe(uvmqtt_t *m, const char *const *filters,
+                                     size_t n,
+                                     const uvmqtt_property_t *properties,
+                                     size_t n_properties, uvmqtt_request_cb cb,
+                                     void *arg, uint64_t *ret_id);
+
+typedef enum {
+  /* what is queued and may be sent is written, then DISCONNECT */
+  UVMQTT_DISCONNECT_FLUSH,
+  /* DISCONNECT at once; what is queued stays queued */
+  UVMQTT_DISCONNECT_NOW,
+} uvmqtt_disconnect_mode_t;
+
+typedef struct uvmqtt_disconnect_options_s {
+  size_t size; /* UVMQTT_DISCONNECT_OPTIONS_INIT sets it */
+  uvmqtt_disconnect_mode_t mode;
+  uint8_t reason; /* 0x00 or 0x04 (with Will Message); 5.0 only */
+  const uvmqtt_property_t *properties; /* Reason String, User Property, Session
+                                          Expiry Interval; 5.0 only */
+  size_t n_properties;
+  uint32_t timeout; /* ms until the connection is cut, default 5,000 */
+} uvmqtt_disconnect_options_t;
+
+#define UVMQTT_DISCONNECT_OPTIONS_INIT                                         \
+  .size = sizeof(uvmqtt_disconnect_options_t)
+
+/* Asks to be offline. options may be NULL. Says DISCONNECT, closes the
+ * connection, and calls cb with status 0, UV_ETIMEDOUT or the error that cut
+ * the flush short; when there was no connection, with status 0. Requests that
+ * are not complete stay with the client and go on after the next
+ * uvmqtt_connect, or end with uvmqtt_close. uvmqtt_connect before cb came:
+ * the disconnect is finished first, then the client connects again.
+ * UV_EINVAL, UVMQTT_EPROPERTY, UV_ENOMEM, UV_ECANCELED. */
+UVMQTT_EXTERN int
+uvmqtt_disconnect(uvmqtt_t *m, const uvmqtt_disconnect_options_t *options,
+                  uvmqtt_request_cb cb, void *arg);
+
+typedef void (*uvmqtt_close_cb)(void *arg);
+
+/* Ends the client: at any moment, in any callback, any number of times (the
+ * first cb counts). The connection is cut without DISCONNECT, so the server
+ * publishes the Will; call uvmqtt_disconnect first to avoid that. Requests
+ * complete with UV_ECANCELED in the order they were made, on_* stay silent, cb
+ * (may be NULL) is the last thing you hear; m is gone when it was called and
+ * the loop holds no handle of ours. m may be NULL: nothing happens. */
+UVMQTT_EXTERN void uvmqtt_close(uvmqtt_t *m, uvmqtt_close_cb cb, void *arg);
+
+/* For a host that ends with uv_walk: 1 when the handle belongs to a client of
+ * ours, whose close is then started (do not close the handle yourself); 0 when
+ * the handle is not ours. */
+UVMQTT_EXTERN int uvmqtt_walk_close(struct uv_handle_s *handle);
+
+/* As uv_ref and uv_unref, for all handles of the client, present and future.
+ * A new client is ref'd. */
+UVMQTT_EXTERN void uvmqtt_ref(uvmqtt_t *m);
+UVMQTT_EXTERN void uvmqtt_unref(uvmqtt_t *m);
+
+UVMQTT_EXTERN uvmqtt_state_t uvmqtt_state(const uvmqtt_t *m);
+
+/* The latest error; code 0 when there was none. Valid until the next call into
+ * the client or the next turn of the loop. Never NULL. */
+UVMQTT_EXTERN const uvmqtt_error_t *uvmqtt_last_error(const uvmqtt_t *m);
+
+UVMQTT_EXTERN void *uvmqtt_get_data(const uvmqtt_t *m);
+UVMQTT_EXTERN void uvmqtt_set_data(uvmqtt_t *m, void *data);
+UVMQTT_EXTERN uv_loop_t *uvmqtt_get_loop(const uvmqtt_t *m);
+
+/* Counters since birth; none is ever reset. */
+typedef struct uvmqtt_stats_s {
+  size_t size; /* set it to sizeof(uvmqtt_stats_t) */
+  uint64_t bytes_sent, bytes_received;
+  uint64_t packets_sent, packets_received;
+  uint64_t writes, reads;     /* system calls */
+  uint64_t attempts;          /* to connect */
+  uint64_t connects;          /* successful CONNACKs */
+  uint64_t unknown_acks;      /* acknowledgements nobody waited for */
+  uint64_t duplicates;        /* QoS 2 messages received again */
+  uint64_t queued;            /* now: requests not yet sent */
+  uint64_t inflight;          /* now: sent, not yet acknowledged */
+  uint64_t queued_bytes;      /* now: bytes held for both */
+} uvmqtt_stats_t;
+
+/* Fills *ret up to ret->size. UV_EINVAL when a pointer is NULL or size is 0. */
+UVMQTT_EXTERN int uvmqtt_get_stats(const uvmqtt_t *m, uvmqtt_stats_t *ret);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

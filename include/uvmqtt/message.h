@@ -1,0 +1,178 @@
+/* uvmqtt/message.h: the plain values that cross the interface.
+ *
+ * One rule for all of them: copy in, borrow out. What you pass is copied
+ * before the call returns. What a callback gives you, and everything it points
+ * to, is valid until that callback returns.
+ */
+#ifndef UVMQTT_MESSAGE_H
+#define UVMQTT_MESSAGE_H
+
+#include <stdbool.h>
+#include <uvmqtt/property.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct uvmqtt_s uvmqtt_t;
+
+/* An application message, outgoing, incoming or as a Will.
+ *
+ * Outgoing: topic is a Topic Name of 1 to 65,535 bytes of UTF-8 without
+ * wildcards; dup is ignored. Incoming: properties are empty on a 3.1.1 link. */
+typedef struct uvmqtt_message_s {
+  const char *topic;
+  uvmqtt_bytes_t payload;
+  uint8_t qos; /* 0, 1 or 2 */
+  bool retain;
+  bool dup; /* incoming: the server says it may have sent this before */
+  const uvmqtt_property_t *properties;
+  size_t n_properties;
+} uvmqtt_message_t;
+
+/* One filter of a SUBSCRIBE, with its Subscription Options (3.8.3.1). On a
+ * 3.1.1 link only filter and qos exist; asking for more completes with
+ * UVMQTT_ENOTSUP. */
+typedef struct uvmqtt_subscription_s {
+  const char *filter;
+  uint8_t qos; /* the maximum QoS the server may use: 0, 1 or 2 */
+  bool no_local;
+  bool retain_as_published;
+  uint8_t retain_handling; /* 0 send retained, 1 only if new, 2 never */
+} uvmqtt_subscription_t;
+
+/* How a request ended. Each accepted request completes exactly once. */
+typedef struct uvmqtt_result_s {
+  uint64_t id;    /* the request, as ret_id gave it */
+  int status;     /* 0: it worked; otherwise a negative code */
+  uint8_t reason; /* what the server answered; with status UVMQTT_EREASON it
+                     is 0x80 or above */
+  /* SUBSCRIBE and UNSUBSCRIBE: one reason code for each filter, in the order
+   * asked. NULL when the server did not answer. status is 0 only when all of
+   * them are below 0x80. */
+  const uint8_t *reasons;
+  size_t n_reasons;
+  /* of the acknowledgement; none on a 3.1.1 link */
+  const uvmqtt_property_t *properties;
+  size_t n_properties;
+} uvmqtt_result_t;
+
+/* Completion of a request. Comes from the loop, never from inside the call
+ * that made the request. Any call is legal in it, uvmqtt_close too. */
+typedef void (*uvmqtt_request_cb)(uvmqtt_t *m, const uvmqtt_result_t *result,
+                                  void *arg);
+
+/* A successful CONNACK. The limits are those in force on this connection: what
+ * the server said, or the standard's default where it said nothing. */
+typedef struct uvmqtt_connack_s {
+  uint8_t version; /* 5, or 4 for MQTT 3.1.1 */
+  bool session_present;
+  const char *client_id;   /* the one in use: yours, ours or assigned */
+  uint16_t keep_alive;     /* seconds, 0 is none */
+  uint16_t receive_maximum; /* QoS 1 and 2 messages that may be in flight */
+  uint32_t maximum_packet_size;
+  uint8_t maximum_qos;
+  bool retain_available;
+  const uvmqtt_property_t *properties;
+  size_t n_properties;
+} uvmqtt_connack_t;
+
+/* Where in its life a connection was. */
+#define UVMQTT_PHASE_MAP(X)                                                    \
+  X(NONE, "none")                                                              \
+  X(RESOLVE, "resolve")       /* looking up the host name */                   \
+  X(CONNECT, "connect")       /* opening the transport */                      \
+  X(HANDSHAKE, "handshake")   /* CONNECT sent, CONNACK awaited */              \
+  X(ONLINE, "online")         /* after CONNACK */                              \
+  X(DISCONNECT, "disconnect") /* leaving on the user's wish */
+
+typedef enum {
+#define X(name, text) UVMQTT_PHASE_##name,
+  UVMQTT_PHASE_MAP(X)
+#undef X
+} uvmqtt_phase_t;
+
+/* What went wrong, in one place. */
+typedef struct uvmqtt_error_s {
+  int code;             /* negative; 0 when nothing went wrong */
+  uvmqtt_phase_t phase; /* when it happened */
+  const char *address;  /* "127.0.0.1:1883", "" when none was reached */
+  uint8_t reason;       /* CONNACK or DISCONNECT reason code, 0 when none */
+  const char *reason_string; /* the server's own words, "" when none */
+  const char *hint;     /* one sentence in plain words; never NULL */
+} uvmqtt_error_t;
+
+/* The end of a connection, or of an attempt to get one. */
+typedef struct uvmqtt_disconnect_s {
+  const uvmqtt_error_t *error; /* error->code is 0 after uvmqtt_disconnect */
+  bool was_online;             /* on_connect had been called */
+  uint32_t attempt;  /* attempts since the last stable connection, from 1 */
+  int64_t retry_in;  /* ms until the next attempt, UVMQTT_OFF when none */
+} uvmqtt_disconnect_t;
+
+/* The life of a client. */
+#define UVMQTT_STATE_MAP(X)                                                    \
+  X(OFFLINE, "offline")             /* nothing open, nothing wanted */         \
+  X(CONNECTING, "connecting")       /* resolving, opening, CONNACK awaited */  \
+  X(ONLINE, "online")               /* CONNACK came */                         \
+  X(DISCONNECTING, "disconnecting") /* the old connection is being closed */   \
+  X(WAITING, "waiting")             /* for the next attempt */                 \
+  X(CLOSED, "closed")               /* after uvmqtt_close */
+
+typedef enum {
+#define X(name, text) UVMQTT_STATE_##name,
+  UVMQTT_STATE_MAP(X)
+#undef X
+} uvmqtt_state_t;
+
+/* One step of that life, reported to on_state. */
+typedef struct uvmqtt_transition_s {
+  uvmqtt_state_t from;
+  uvmqtt_state_t to;
+  uvmqtt_phase_t phase;
+  uint32_t attempt;            /* as in uvmqtt_disconnect_t */
+  const char *address;         /* tried or in use, "" when none yet */
+  const uvmqtt_error_t *error; /* why; error->code is 0 when all is well */
+  int64_t retry_in;            /* ms, with to == WAITING; else UVMQTT_OFF */
+} uvmqtt_transition_t;
+
+/* Things worth knowing that are neither success nor failure. */
+#define UVMQTT_NOTICE_MAP(X)                                                   \
+  /* session_present was 0 while we held state; the option .session_lost says  \
+   * what becomes of the messages, subscriptions are restored */               \
+  X(SESSION_LOST, "the server lost the session")                               \
+  /* 3.1.1 or RESUME: session_present was 1 and we knew nothing of it */       \
+  X(SESSION_UNKNOWN, "the server kept a session we did not know")              \
+  /* 5.0 with KEEP or CLEAN: the same is a violation; next is Clean Start 1 */ \
+  X(SESSION_MISMATCH, "the server claims a session that we never had")         \
+  /* from now on this server is spoken to in 3.1.1 */                          \
+  X(VERSION_FALLBACK, "falling back to MQTT 3.1.1")                            \
+  /* five connections in a row were ended by violations soon after CONNACK;    \
+   * the back-off stays at its maximum */                                      \
+  X(BROKER_MISBEHAVING, "the server keeps breaking the protocol")              \
+  /* a restored subscription was refused by the server and is forgotten */     \
+  X(SUBSCRIPTION_REFUSED, "the server refused to restore a subscription")
+
+typedef enum {
+#define X(name, text) UVMQTT_NOTICE_##name,
+  UVMQTT_NOTICE_MAP(X)
+#undef X
+} uvmqtt_notice_kind_t;
+
+typedef struct uvmqtt_notice_s {
+  uvmqtt_notice_kind_t kind;
+  const char *text;       /* the kind in words */
+  size_t n_messages;      /* SESSION_LOST: sent and not acknowledged */
+  size_t n_subscriptions; /* SESSION_LOST: to be restored */
+  const char *filter;     /* SUBSCRIPTION_REFUSED: which; else NULL */
+  uint8_t reason;         /* SUBSCRIPTION_REFUSED: why; else 0 */
+} uvmqtt_notice_t;
+
+UVMQTT_EXTERN const char *uvmqtt_phase_name(uvmqtt_phase_t phase);
+UVMQTT_EXTERN const char *uvmqtt_state_name(uvmqtt_state_t state);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

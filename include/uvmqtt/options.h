@@ -1,0 +1,129 @@
+/* uvmqtt/options.h: everything a client is told at birth.
+ *
+ * Zero means the default for every field. Where zero would be a value of its
+ * own, UVMQTT_OFF says "none"; such fields are int64_t. Everything is copied.
+ */
+#ifndef UVMQTT_OPTIONS_H
+#define UVMQTT_OPTIONS_H
+
+#include <uvmqtt/message.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define UVMQTT_OFF (-1)
+#define UVMQTT_FOREVER 0xFFFFFFFFu
+
+typedef enum {
+  UVMQTT_VERSION_ANY, /* 5.0, falling back to 3.1.1 when the server cannot */
+  UVMQTT_VERSION_311 = 4,
+  UVMQTT_VERSION_5 = 5,
+} uvmqtt_protocol_t;
+
+typedef enum {
+  /* The session lives as long as this object. 5.0: Clean Start 1 on the first
+   * CONNECT and 0 on all later ones; uvmqtt_disconnect ends the session at the
+   * server (Session Expiry 0). 3.1.1: CleanSession 0 throughout. */
+  UVMQTT_SESSION_KEEP,
+  /* Every connection begins a new session. */
+  UVMQTT_SESSION_CLEAN,
+  /* Continue the session of an earlier run: Clean Start 0 from the first
+   * CONNECT on, and the session outlives uvmqtt_disconnect. */
+  UVMQTT_SESSION_RESUME,
+} uvmqtt_session_mode_t;
+
+/* What becomes of QoS 1 and 2 messages that were sent and not acknowledged
+ * when the server turns out to have lost the session. A QoS 2 message whose
+ * PUBREC had arrived is complete in any case. */
+typedef enum {
+  UVMQTT_LOST_REPUBLISH, /* sent anew; the server may have seen them before */
+  UVMQTT_LOST_FAIL,      /* completed with UVMQTT_ESESSIONLOST */
+} uvmqtt_session_lost_t;
+
+typedef void (*uvmqtt_connect_cb)(uvmqtt_t *m, const uvmqtt_connack_t *connack);
+typedef void (*uvmqtt_message_cb)(uvmqtt_t *m, const uvmqtt_message_t *message);
+typedef void (*uvmqtt_disconnect_cb)(uvmqtt_t *m,
+                                     const uvmqtt_disconnect_t *disconnect);
+typedef void (*uvmqtt_state_cb)(uvmqtt_t *m, const uvmqtt_transition_t *step);
+typedef void (*uvmqtt_notice_cb)(uvmqtt_t *m, const uvmqtt_notice_t *notice);
+
+typedef struct uvmqtt_options_s {
+  size_t size; /* UVMQTT_OPTIONS_INIT sets it; must come first */
+
+  /* Where to. "mqtt://host", "mqtt://host:port", "mqtt://user:pw@host",
+   * "mqtt://[::1]:1883"; port 1883 when none is given. Required. */
+  const char *url;
+
+  /* 1 to 65,535 bytes of UTF-8. NULL: a random "uvmqtt-..." one, kept for the
+   * life of the object. "": the server assigns one (5.0); on 3.1.1 only legal
+   * with UVMQTT_SESSION_CLEAN, else UVMQTT_ECLIENTID. */
+  const char *client_id;
+
+  /* Both win over those in the URL. A password without a user name is legal
+   * in 5.0 only. Credentials to a peer that is not 127/8, ::1 or a unix socket
+   * are refused on clear-text transports (UVMQTT_EINSECURE when connecting)
+   * unless plain_credentials is set. */
+  const char *username;
+  uvmqtt_bytes_t password; /* {NULL, 0} is none */
+  bool plain_credentials;
+
+  uvmqtt_protocol_t version;
+  uvmqtt_session_mode_t session;
+  uvmqtt_session_lost_t session_lost;
+
+  /* Seconds that the server keeps the session after the connection is lost,
+   * up to UVMQTT_FOREVER - 1, or UVMQTT_FOREVER. Default 300. 5.0 only. */
+  int64_t session_expiry;
+
+  /* Seconds, 1 to 65,535. Default 60. UVMQTT_OFF: no PINGREQ is sent. A 5.0
+   * server may override it. */
+  int64_t keep_alive;
+
+  /* Published by the server when this client vanishes. Its properties are the
+   * Will Properties, Will Delay Interval among them. NULL is none. */
+  const uvmqtt_message_t *will;
+
+  /* Further properties for CONNECT: User Property only; the rest of CONNECT's
+   * properties follow from other options. */
+  const uvmqtt_property_t *properties;
+  size_t n_properties;
+
+  /* On a 3.1.1 link, send messages without their properties instead of
+   * completing them with UVMQTT_ENOTSUP. */
+  bool drop_properties;
+
+  /* Bounds. */
+  uint16_t receive_maximum;     /* inbound QoS 1 and 2 at once, default 64 */
+  uint32_t maximum_packet_size; /* inbound, bytes, default 1 MiB */
+  uint32_t queue_messages;      /* outgoing requests held, default 10,000 */
+  uint64_t queue_bytes;         /* and their bytes, default 64 MiB */
+
+  /* Time, in ms. */
+  uint32_t connect_timeout; /* from the look-up to CONNACK, default 30,000 */
+  uint32_t address_timeout; /* for each address tried, default 10,000 */
+  uint32_t reconnect_min;   /* first back-off, default 1,000 */
+  int64_t reconnect_max;    /* greatest back-off, default 60,000; UVMQTT_OFF:
+                               one attempt, no reconnecting */
+  uint32_t reconnect_stable; /* online for so long resets it, default 10,000 */
+
+  /* Callbacks; each may be NULL. All come from the loop. Any call is legal in
+   * any of them, uvmqtt_close too. */
+  uvmqtt_connect_cb on_connect;       /* each successful CONNACK */
+  uvmqtt_message_cb on_message;       /* each PUBLISH; the acknowledgement
+                                         leaves after it returned */
+  uvmqtt_disconnect_cb on_disconnect; /* each end of a connection or attempt,
+                                         once */
+  uvmqtt_state_cb on_state;           /* each step, see uvmqtt_transition_t */
+  uvmqtt_notice_cb on_notice;
+
+  void *data; /* uvmqtt_get_data returns it */
+} uvmqtt_options_t;
+
+#define UVMQTT_OPTIONS_INIT .size = sizeof(uvmqtt_options_t)
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

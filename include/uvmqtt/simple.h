@@ -1,0 +1,104 @@
+/* uvmqtt/simple.h: umqtt.simple's calls on a private loop.
+ *
+ * For programs without a loop of their own. Every call that waits has a bound
+ * (timeout_ms; below 0 is none, 0 is at once). Nothing happens between calls:
+ * keep alive, too, runs only inside them.
+ *
+ * simple never reconnects by itself: after the connection is lost every call
+ * answers UV_ENOTCONN until uvmqtt_simple_connect.
+ *
+ * Inside a message callback publish at QoS 0, ping, set_callback and
+ * disconnect work; calls that would have to wait answer UVMQTT_EDEADLOCK.
+ */
+#ifndef UVMQTT_SIMPLE_H
+#define UVMQTT_SIMPLE_H
+
+#include <uvmqtt/client.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct uvmqtt_simple_s uvmqtt_simple_t;
+
+typedef void (*uvmqtt_simple_cb)(const char *topic, uvmqtt_bytes_t payload,
+                                 void *arg);
+
+/* MQTTClient(client_id, server, port=0, user=None, password=None, keepalive=0);
+ * everything is copied. */
+typedef struct uvmqtt_simple_options_s {
+  size_t size;           /* UVMQTT_SIMPLE_OPTIONS_INIT sets it */
+  const char *client_id; /* NULL: a random one */
+  const char *server;    /* host name or address; required */
+  uint16_t port;         /* 0: 1883 */
+  const char *user;      /* NULL: none */
+  const char *password;  /* NULL: none */
+  uint16_t keepalive;    /* seconds; 0: off, as in umqtt */
+  uvmqtt_protocol_t version; /* 0: 3.1.1, as umqtt speaks */
+  int timeout_ms; /* bound of publish and subscribe; 0: 30,000, below 0: none */
+} uvmqtt_simple_options_t;
+
+#define UVMQTT_SIMPLE_OPTIONS_INIT .size = sizeof(uvmqtt_simple_options_t)
+
+/* UV_EINVAL, the refusals of uvmqtt_new, UV_ENOMEM. */
+UVMQTT_EXTERN int uvmqtt_simple_new(const uvmqtt_simple_options_t *options,
+                                    uvmqtt_simple_t **ret);
+
+/* Cuts the connection if there is one and frees everything, the private loop
+ * included. NULL is fine. Not inside a callback (there it is ignored). */
+UVMQTT_EXTERN void uvmqtt_simple_free(uvmqtt_simple_t *c);
+
+/* 0 or 1: connected, the value is Session Present. Below 0: not connected
+ * (UV_ETIMEDOUT, UVMQTT_EREFUSED, UV_ECONNREFUSED, ...; see
+ * uvmqtt_simple_last_error). Messages that arrive meanwhile are delivered. */
+UVMQTT_EXTERN int uvmqtt_simple_connect(uvmqtt_simple_t *c, bool clean_session,
+                                        int timeout_ms);
+
+/* Says DISCONNECT and closes. 0 also when there was no connection. */
+UVMQTT_EXTERN int uvmqtt_simple_disconnect(uvmqtt_simple_t *c);
+
+/* Sends a PINGREQ; does not wait for the answer. */
+UVMQTT_EXTERN int uvmqtt_simple_ping(uvmqtt_simple_t *c);
+
+/* cb may be NULL: messages are then dropped after acknowledgement. */
+UVMQTT_EXTERN void uvmqtt_simple_set_callback(uvmqtt_simple_t *c,
+                                              uvmqtt_simple_cb cb, void *arg);
+
+/* Before connect. topic NULL: no Will. UVMQTT_ETOPIC, UVMQTT_EQOS. */
+UVMQTT_EXTERN int uvmqtt_simple_set_last_will(uvmqtt_simple_t *c,
+                                              const char *topic,
+                                              uvmqtt_bytes_t payload,
+                                              bool retain, uint8_t qos);
+
+/* QoS 0: returns when the kernel took it. QoS 1 and 2: when it is
+ * acknowledged. UV_ETIMEDOUT: not within the bound; it may still arrive. */
+UVMQTT_EXTERN int uvmqtt_simple_publish(uvmqtt_simple_t *c, const char *topic,
+                                        uvmqtt_bytes_t payload, bool retain,
+                                        uint8_t qos);
+
+/* UV_EINVAL when no callback is set, as umqtt asserts. UVMQTT_EREASON when the
+ * server refused. */
+UVMQTT_EXTERN int uvmqtt_simple_subscribe(uvmqtt_simple_t *c,
+                                          const char *filter, uint8_t qos);
+UVMQTT_EXTERN int uvmqtt_simple_unsubscribe(uvmqtt_simple_t *c,
+                                            const char *filter);
+
+/* Waits for one message and delivers it to the callback, inside the call.
+ * 1: delivered. 0: none within timeout_ms. Below 0: error. */
+UVMQTT_EXTERN int uvmqtt_simple_wait_msg(uvmqtt_simple_t *c, int timeout_ms);
+
+/* The same without waiting: 1, 0, or below 0. Never blocks. */
+UVMQTT_EXTERN int uvmqtt_simple_check_msg(uvmqtt_simple_t *c);
+
+/* The private loop, for adding handles of your own; they run inside the calls
+ * that wait. Never run, stop or close it. */
+UVMQTT_EXTERN uv_loop_t *uvmqtt_simple_loop(uvmqtt_simple_t *c);
+
+UVMQTT_EXTERN const uvmqtt_error_t *
+uvmqtt_simple_last_error(const uvmqtt_simple_t *c);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,59 @@
+/* net/stream.h: how bytes travel, without a word of MQTT.
+ *
+ * A stream is four calls down and four up. It is made, connected once, closed
+ * once; a reconnect takes a new one. TLS, WebSocket and proxies are streams
+ * over streams with the same calls, so a scheme is a chain of layers.
+ */
+#ifndef UM_NET_STREAM_H
+#define UM_NET_STREAM_H
+
+#include "base/buf.h"
+#include <uv.h>
+
+struct um_stream;
+
+/* Down: what the owner may ask for. Nothing here calls up before it returned;
+ * a failure that is known at once is reported through up->ended later. */
+struct um_stream_ops {
+  void (*connect)(struct um_stream *s);
+  /* Takes everything in *bytes (leaving it empty): sends what the kernel takes
+   * now, keeps the rest. Only when not busy. *ret_taken is what the
+   * kernel took now; up->written tells the rest. 0, or an error that has also
+   * doomed the stream: up->ended will not repeat it, only close is left. */
+  int (*write)(struct um_stream *s, struct um_buf *bytes, size_t *ret_taken);
+  void (*read)(struct um_stream *s, bool on); /* on after connected */
+  /* Legal at any moment, once. No further call up but `closed`; that one
+   * always comes, later. Resolver look-ups still under way are orphaned. */
+  void (*close)(struct um_stream *s);
+  void (*tick)(struct um_stream *s); /* the owner's timer passed ->deadline */
+  void (*ref)(struct um_stream *s, bool on); /* as uv_ref and uv_unref */
+  bool (*owns)(const struct um_stream *s, const uv_handle_t *h);
+};
+
+/* Up: what the owner hears. Any of these may lead to close, even inside; after
+ * each the stream looks whether it is closing and stops. */
+struct um_stream_up {
+  void (*progress)(void *up); /* phase, address or deadline changed */
+  void (*connected)(void *up);
+  /* Bytes in memory that the loop's clients share; the callee may overwrite
+   * them and keeps nothing. */
+  void (*bytes)(void *up, uint8_t *data, size_t len);
+  void (*written)(void *up, size_t n); /* the kernel took n more bytes */
+  void (*ended)(void *up, int status); /* once: UV_EOF or what failed */
+  void (*closed)(void *up);            /* all handles are gone; the stream is
+                                          freed when this returns */
+};
+
+struct um_stream {
+  const struct um_stream_ops *ops;
+  const struct um_stream_up *up;
+  void *up_arg;
+  bool busy; /* bytes of the last write are still held: do not write */
+  uint64_t deadline; /* uv_now() at which to call tick; UINT64_MAX is none. The
+                        owner has the one timer; it may fire late or early */
+  int phase;   /* uvmqtt_phase_t: RESOLVE or CONNECT until connected */
+  char address[64]; /* "127.0.0.1:1883" tried last or in use; "" before */
+  bool loopback;    /* the connected peer is 127/8, ::1 or a unix socket */
+};
+
+#endif
