@@ -1,0 +1,260 @@
+#include "session/greet.h"
+
+#include "base/alloc.h"
+#include "base/err.h"
+#include "session/resume.h"
+#include "session/send.h"
+#include "wire/reason.h"
+#include <string.h>
+
+#define SILENT_ENDS_MAX 2u
+#define OWN_PROPERTIES 3u /* of CONNECT, besides the user's */
+
+static const char *client_id(const struct um_session *s) {
+  return s->assigned_id != NULL ? s->assigned_id : s->config->client_id;
+}
+
+static bool wants_clean(const struct um_session *s) {
+  if (s->force_clean || s->config->mode == UVMQTT_SESSION_CLEAN)
+    return true;
+  return s->version == UM_V5 && s->config->mode == UVMQTT_SESSION_KEEP &&
+         !s->greeted;
+}
+
+static uint32_t session_expiry(const struct um_session *s) {
+  return s->config->mode == UVMQTT_SESSION_CLEAN ? 0
+                                                 : s->config->session_expiry;
+}
+
+static void add_num(uvmqtt_property_t *list, size_t *n,
+                    uvmqtt_property_id_t id, uint32_t value) {
+  list[*n].id = id;
+  list[(*n)++].value.num = value;
+}
+
+/* What equals the standard's default is not said. */
+static size_t own_properties(const struct um_session *s,
+                             uvmqtt_property_t *list) {
+  const struct um_session_config *c = s->config;
+  size_t n = 0;
+  if (session_expiry(s) != 0)
+    add_num(list, &n, UVMQTT_PROPERTY_SESSION_EXPIRY_INTERVAL,
+            session_expiry(s));
+  if (c->receive_maximum != UINT16_MAX)
+    add_num(list, &n, UVMQTT_PROPERTY_RECEIVE_MAXIMUM, c->receive_maximum);
+  if (c->maximum_packet_size <= UM_PACKET_MAX)
+    add_num(list, &n, UVMQTT_PROPERTY_MAXIMUM_PACKET_SIZE,
+            c->maximum_packet_size);
+  return n;
+}
+
+static int check_311(const struct um_session *s) {
+  if (s->version != UM_V311)
+    return 0;
+  if (s->config->has_password && s->config->username == NULL)
+    return UVMQTT_ENOTSUP; /* [MQTT-3.1.2-22/311] */
+  if (*client_id(s) == '\0' && !wants_clean(s))
+    return UVMQTT_ECLIENTID; /* [MQTT-3.1.3-7/311] */
+  return 0;
+}
+
+static int send_connect(struct um_session *s, const uvmqtt_property_t *props,
+                        size_t n) {
+  const struct um_session_config *c = s->config;
+  struct um_packet p = {
+      .type = UVMQTT_CONNECT,
+      .properties = props,
+      .n_properties = n,
+      .u.connect = {.version = s->version,
+                    .clean_start = s->clean_sent,
+                    .keep_alive = c->keep_alive,
+                    .client_id = client_id(s),
+                    .username = c->username,
+                    .has_password = c->has_password,
+                    .password = c->password,
+                    .will = c->will},
+  };
+  return um_send_guarded(s, &p); /* R1, R2 */
+}
+
+static void note_connect(struct um_session *s) {
+  struct um_store_op record = {.kind = UM_STORE_META,
+                               .client_id = client_id(s),
+                               .version = s->version,
+                               .session_may_exist = true};
+  um_journal_put(&s->journal, &record);
+}
+
+int um_greet_send(struct um_session *s) {
+  int r = check_311(s);
+  if (r)
+    return r;
+  size_t n = s->config->n_properties;
+  uvmqtt_property_t *props = um_calloc(n + OWN_PROPERTIES, sizeof *props);
+  if (props == NULL)
+    return UM_ENOMEM;
+  s->clean_sent = wants_clean(s);
+  if (s->clean_sent)
+    um_resume_forget(s);
+  note_connect(s);
+  size_t own = own_properties(s, props);
+  if (n != 0)
+    memcpy(props + own, s->config->properties, n * sizeof *props);
+  r = send_connect(s, props, own + n);
+  um_free(props);
+  s->greeted = s->greeted || r == 0;
+  return r;
+}
+
+static void fall_back(struct um_session *s) {
+  s->version = UM_V311;
+  s->fell_back = true; /* settle tells */
+  s->silent_ends = 0;
+  s->ending.retry_now = true;
+}
+
+static bool may_fall_back(const struct um_session *s) {
+  return s->version == UM_V5 && s->config->version == UVMQTT_VERSION_ANY;
+}
+
+void um_greet_silent_end(struct um_session *s) {
+  if (may_fall_back(s) && ++s->silent_ends >= SILENT_ENDS_MAX)
+    fall_back(s);
+}
+
+/* 20 02 00 01..05 or 20 02 00 00 in answer to a 5.0 CONNECT; one of 5.0 has at
+ * least a property length more. */
+bool um_greet_is_311_connack(const struct um_session *s, struct um_span frame) {
+  return s->state == UM_SESSION_GREETING && s->version == UM_V5 &&
+         frame.len == 4 && frame.data[0] == UVMQTT_CONNACK << 4 &&
+         frame.data[2] == 0 && frame.data[3] <= 5;
+}
+
+int um_greet_recv_311_connack(struct um_session *s, struct um_span frame) {
+  s->ending.reason = um_reason_from_connack_311(frame.data[3]);
+  if (frame.data[3] == 1 && may_fall_back(s))
+    fall_back(s);
+  return UVMQTT_EVERSION;
+}
+
+static void copy_reason_string(struct um_session *s,
+                               const struct um_packet *p) {
+  const uvmqtt_property_t *found = uvmqtt_property_find(
+      p->properties, p->n_properties, UVMQTT_PROPERTY_REASON_STRING);
+  if (found == NULL)
+    return;
+  size_t len = strnlen(found->value.str, UM_REASON_STRING_MAX - 1);
+  while (len != 0 && ((unsigned char)found->value.str[len] & 0xC0) == 0x80)
+    len--; /* cut at a character */
+  memcpy(s->ending.reason_string, found->value.str, len);
+  s->ending.reason_string[len] = '\0';
+}
+
+void um_greet_note_reason(struct um_session *s, const struct um_packet *p,
+                          uint8_t reason) {
+  s->ending.reason = reason;
+  copy_reason_string(s, p);
+}
+
+static int refused(struct um_session *s, const struct um_packet *p,
+                   uint8_t reason) {
+  um_greet_note_reason(s, p, reason);
+  if (reason != UVMQTT_REASON_UNSUPPORTED_PROTOCOL_VERSION)
+    return UVMQTT_EREFUSED;
+  if (may_fall_back(s))
+    fall_back(s);
+  return UVMQTT_EVERSION;
+}
+
+/* The identifier that the server made, kept for all later connections. */
+static int check_client_id(struct um_session *s) {
+  const char *assigned = s->limits.assigned_client_id;
+  bool asked = *client_id(s) == '\0';
+  if (assigned != NULL && !asked)
+    return UVMQTT_EPROTOCOL;
+  if (s->version == UM_V311 || !asked)
+    return 0;
+  if (assigned == NULL || *assigned == '\0')
+    return UVMQTT_ENOCLIENTID;
+  s->assigned_id = um_strdup(assigned);
+  if (s->assigned_id == NULL)
+    return UM_ENOMEM;
+  note_connect(s); /* R4 */
+  return 0;
+}
+
+static void tell(struct um_session *s, uvmqtt_notice_kind_t kind) {
+  uvmqtt_notice_t notice = {.kind = kind};
+  s->events->notice(s->up, &notice);
+}
+
+/* Session Present without a session of ours: [MQTT-3.2.2-4/5]. 3.1.1 has no
+ * such rule, and a program that resumes counts as holding an empty one. */
+static int check_present(struct um_session *s, bool present) {
+  bool known = s->have_session && !s->clean_sent;
+  if (!present || known)
+    return 0;
+  if (s->version == UM_V311 || s->config->mode == UVMQTT_SESSION_RESUME)
+    return 0;
+  s->force_clean = true;
+  tell(s, UVMQTT_NOTICE_SESSION_MISMATCH);
+  return UVMQTT_EPROTOCOL;
+}
+
+static void tell_connected(struct um_session *s, const struct um_packet *p) {
+  const struct um_limits *l = &s->limits;
+  uvmqtt_connack_t connack = {
+      .version = s->version,
+      .session_present = p->u.connack.session_present,
+      .client_id = client_id(s),
+      .keep_alive = l->keep_alive,
+      .receive_maximum = l->receive_maximum,
+      .maximum_packet_size = l->maximum_packet_size,
+      .maximum_qos = l->maximum_qos,
+      .retain_available = l->retain_available,
+      .properties = p->properties,
+      .n_properties = p->n_properties,
+  };
+  s->events->connected(s->up, &connack);
+}
+
+/* A 3.1.1 server that claims a session we asked it to discard has none of our
+ * subscriptions. */
+static int enter_up(struct um_session *s, const struct um_packet *p) {
+  bool unknown = p->u.connack.session_present && !s->have_session;
+  bool resume = p->u.connack.session_present && !s->clean_sent;
+  int r = 0;
+  if (resume)
+    um_resume_present(s);
+  else
+    r = um_resume_lost(s);
+  if (r)
+    return r;
+  s->have_session = true;
+  s->force_clean = false;
+  s->state = UM_SESSION_UP;
+  um_keepalive_start(&s->keepalive, s->now, s->limits.keep_alive);
+  tell_connected(s, p);
+  if (unknown && !s->halted)
+    tell(s, UVMQTT_NOTICE_SESSION_UNKNOWN);
+  if (!s->halted)
+    um_resume_report(s);
+  um_send_waiting(s);
+  return 0;
+}
+
+int um_recv_connack(struct um_session *s, struct um_packet *p) {
+  bool present = p->u.connack.session_present;
+  uint8_t reason = s->version == UM_V311
+                       ? um_reason_from_connack_311(p->reason)
+                       : p->reason;
+  if (present && reason != 0)
+    return UVMQTT_EPROTOCOL;
+  if (reason != 0)
+    return refused(s, p, reason);
+  um_limits_read(&s->limits, s->version, s->config->keep_alive, p);
+  int r = check_client_id(s);
+  if (r == 0)
+    r = check_present(s, present);
+  return r ? r : enter_up(s, p);
+}

@@ -1,0 +1,90 @@
+#include "session/keepalive.h"
+
+#include <string.h>
+
+#define GRACE 1u /* ms: one more turn of the loop, in which it reads */
+
+static uint64_t later(uint64_t t, uint64_t ms) {
+  return t > UM_NEVER - ms ? UM_NEVER : t + ms;
+}
+
+static uint64_t least(uint64_t a, uint64_t b) {
+  return a < b ? a : b;
+}
+
+void um_keepalive_start(struct um_keepalive *k, uint64_t now,
+                        uint16_t seconds) {
+  memset(k, 0, sizeof *k);
+  k->interval = (uint64_t)seconds * 1000;
+  k->last_tx = k->last_rx = now;
+}
+
+void um_keepalive_stop(struct um_keepalive *k) {
+  memset(k, 0, sizeof *k);
+}
+
+void um_keepalive_sent(struct um_keepalive *k, uint64_t now) {
+  k->last_tx = now;
+}
+
+void um_keepalive_received(struct um_keepalive *k, uint64_t now) {
+  k->last_rx = now;
+  k->suspect = false;
+}
+
+void um_keepalive_pinged(struct um_keepalive *k, uint64_t now) {
+  k->last_tx = now;
+  if (k->waiting)
+    return; /* the older one decides */
+  k->waiting = true;
+  k->pinged = now;
+}
+
+void um_keepalive_answered(struct um_keepalive *k) {
+  k->waiting = k->suspect = false;
+}
+
+/* A tenth early, a second at most: scheduling must not make us late. Silence
+ * of the server counts as well as ours, else a half-open connection would never
+ * be noticed by a client that only publishes. */
+static uint64_t ping_due(const struct um_keepalive *k) {
+  uint64_t early = least(k->interval / 10, 1000);
+  uint64_t idle = k->waiting ? k->last_tx : least(k->last_tx, k->last_rx);
+  return later(idle, k->interval - early);
+}
+
+static uint64_t verdict_due(const struct um_keepalive *k) {
+  uint64_t moved = k->last_rx > k->pinged ? k->last_rx : k->pinged;
+  uint64_t in_any_case = later(k->pinged, 2 * k->interval);
+  return least(later(moved, k->interval / 2), in_any_case);
+}
+
+uint64_t um_keepalive_deadline(const struct um_keepalive *k) {
+  if (k->interval == 0)
+    return UM_NEVER;
+  uint64_t verdict = UM_NEVER;
+  if (k->suspect)
+    verdict = later(k->suspected, GRACE);
+  else if (k->waiting)
+    verdict = verdict_due(k);
+  return least(ping_due(k), verdict);
+}
+
+static bool is_dead(struct um_keepalive *k, uint64_t now) {
+  if (!k->waiting || now < verdict_due(k))
+    return false;
+  if (k->suspect)
+    return now >= later(k->suspected, GRACE);
+  k->suspect = true;
+  k->suspected = now;
+  return false;
+}
+
+enum um_keepalive_action um_keepalive_tick(struct um_keepalive *k,
+                                           uint64_t now) {
+  if (k->interval == 0)
+    return UM_KEEPALIVE_NONE;
+  if (is_dead(k, now))
+    return UM_KEEPALIVE_DEAD;
+  return now >= ping_due(k) ? UM_KEEPALIVE_PING : UM_KEEPALIVE_NONE;
+}

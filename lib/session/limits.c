@@ -1,0 +1,86 @@
+#include "session/limits.h"
+
+#include "base/err.h"
+#include "wire/reason.h"
+
+#define PACKET_SIZE_MAX (UM_PACKET_MAX + 5u) /* with the fixed header */
+
+static void read_property(struct um_limits *l, const uvmqtt_property_t *p) {
+  switch (p->id) {
+  case UVMQTT_PROPERTY_SERVER_KEEP_ALIVE: /* [MQTT-3.1.2-21/5] */
+    l->keep_alive = (uint16_t)p->value.num;
+    break;
+  case UVMQTT_PROPERTY_RECEIVE_MAXIMUM:
+    l->receive_maximum = (uint16_t)p->value.num;
+    break;
+  case UVMQTT_PROPERTY_MAXIMUM_PACKET_SIZE:
+    l->maximum_packet_size = p->value.num;
+    break;
+  case UVMQTT_PROPERTY_MAXIMUM_QOS:
+    l->maximum_qos = (uint8_t)p->value.num;
+    break;
+  case UVMQTT_PROPERTY_RETAIN_AVAILABLE:
+    l->retain_available = p->value.num != 0;
+    break;
+  case UVMQTT_PROPERTY_ASSIGNED_CLIENT_IDENTIFIER:
+    l->assigned_client_id = p->value.str;
+    break;
+  default:
+    break;
+  }
+}
+
+void um_limits_read(struct um_limits *l, uint8_t version, uint16_t keep_alive,
+                    const struct um_packet *connack) {
+  *l = (struct um_limits){
+      .version = version,
+      .keep_alive = keep_alive,
+      .receive_maximum = 65535,
+      .maximum_packet_size = PACKET_SIZE_MAX,
+      .maximum_qos = 2,
+      .retain_available = true,
+  };
+  for (size_t i = 0; i < connack->n_properties; i++)
+    read_property(l, &connack->properties[i]);
+  if (l->maximum_packet_size > PACKET_SIZE_MAX)
+    l->maximum_packet_size = PACKET_SIZE_MAX;
+}
+
+/* 3.1.1 has a filter and a QoS, nothing else. */
+static bool says_more_than_311(const struct um_subscribe *s) {
+  for (size_t i = 0; i < s->n; i++) {
+    const uvmqtt_subscription_t *f = &s->filters[i];
+    if (f->no_local || f->retain_as_published || f->retain_handling != 0)
+      return true;
+  }
+  return false;
+}
+
+static int check_311(const struct um_packet *p, bool drop_properties) {
+  if (p->n_properties != 0 && !drop_properties)
+    return UVMQTT_ENOTSUP;
+  if (p->type == UVMQTT_SUBSCRIBE && says_more_than_311(&p->u.subscribe))
+    return UVMQTT_ENOTSUP;
+  return 0;
+}
+
+int um_limits_check(const struct um_limits *l, const struct um_packet *p,
+                    bool drop_properties) {
+  if (l->version == UM_V311) {
+    int r = check_311(p, drop_properties);
+    if (r)
+      return r;
+  }
+  if (p->type == UVMQTT_PUBLISH) {
+    if (p->u.publish.qos > l->maximum_qos) /* [MQTT-3.2.2-11/5] */
+      return UVMQTT_ENOTSUP;
+    if (p->u.publish.retain && !l->retain_available) /* [MQTT-3.2.2-14/5] */
+      return UVMQTT_ENOTSUP;
+  }
+  if (l->maximum_packet_size == PACKET_SIZE_MAX)
+    return 0; /* um_encode refuses what is larger */
+  size_t size = um_encoded_size(l->version, p);
+  if (size == 0 || size > l->maximum_packet_size) /* [MQTT-3.2.2-15/5] */
+    return UVMQTT_ETOOBIG;
+  return 0;
+}

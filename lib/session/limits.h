@@ -1,0 +1,27 @@
+/* session/limits.h: what the server allows on this connection. */
+#ifndef UM_SESSION_LIMITS_H
+#define UM_SESSION_LIMITS_H
+
+#include "wire/packet.h"
+
+struct um_limits {
+  uint8_t version;
+  uint16_t keep_alive;      /* seconds: the server's or ours */
+  uint16_t receive_maximum; /* 65,535 when it said nothing */
+  uint32_t maximum_packet_size; /* 268,435,460 when it said nothing */
+  uint8_t maximum_qos;
+  bool retain_available;
+  const char *assigned_client_id; /* borrowed from the CONNACK, or NULL */
+};
+
+/* Reads them from a CONNACK. */
+void um_limits_read(struct um_limits *l, uint8_t version, uint16_t keep_alive,
+                    const struct um_packet *connack);
+
+/* 0, or what to complete an op with: UVMQTT_ENOTSUP (QoS, RETAIN, properties
+ * or subscription options that the server or 3.1.1 does not have),
+ * UVMQTT_ETOOBIG. */
+int um_limits_check(const struct um_limits *l, const struct um_packet *p,
+                    bool drop_properties);
+
+#endif

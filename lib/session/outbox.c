@@ -1,0 +1,269 @@
+#include "session/outbox.h"
+
+#include "base/err.h"
+#include <assert.h>
+#include <string.h>
+
+static struct um_op *op_of(const struct um_list *link) {
+  return um_list_of(link, struct um_op, link);
+}
+
+/* All lists of ops that are not done, in the order in which their ops would
+ * leave or left. */
+#define LISTS 7
+static void lists_of(struct um_outbox *o, struct um_list *ret[LISTS]) {
+  struct um_list *all[LISTS] = {&o->asked,      &o->requests, &o->released,
+                                &o->rereleases, &o->sent,     &o->resends,
+                                &o->queued};
+  memcpy(ret, all, sizeof all);
+}
+
+void um_outbox_init(struct um_outbox *o, size_t max_messages,
+                    uint64_t max_bytes) {
+  struct um_list *lists[LISTS];
+  memset(o, 0, sizeof *o);
+  um_op_pool_init(&o->pool);
+  um_packet_ids_init(&o->ids);
+  lists_of(o, lists);
+  for (size_t i = 0; i < LISTS; i++)
+    um_list_init(lists[i]);
+  um_list_init(&o->done);
+  o->max_messages = max_messages;
+  o->max_bytes = max_bytes;
+}
+
+static void free_list(struct um_outbox *o, struct um_list *list) {
+  while (!um_list_empty(list))
+    um_op_free(&o->pool, op_of(list->next));
+}
+
+void um_outbox_done(struct um_outbox *o) {
+  struct um_list *lists[LISTS];
+  lists_of(o, lists);
+  for (size_t i = 0; i < LISTS; i++)
+    free_list(o, lists[i]);
+  free_list(o, &o->done);
+  um_op_pool_done(&o->pool);
+  um_packet_ids_done(&o->ids);
+}
+
+int um_outbox_admit(const struct um_outbox *o, size_t charge) {
+  if (o->n_messages >= o->max_messages)
+    return UVMQTT_EFULL;
+  return o->n_bytes + charge > o->max_bytes ? UVMQTT_EFULL : 0;
+}
+
+static bool is_publish(const struct um_op *op) {
+  return op->kind == UM_OP_PUBLISH;
+}
+
+void um_outbox_add(struct um_outbox *o, struct um_op *op) {
+  assert(op->state == UM_OP_QUEUED);
+  um_list_push(is_publish(op) ? &o->queued : &o->requests, &op->link);
+  o->n_messages++;
+  o->n_bytes += op->charge;
+  o->n_waiting++;
+}
+
+void um_outbox_add_first(struct um_outbox *o, struct um_list *ops) {
+  while (!um_list_empty(ops)) {
+    struct um_op *op = op_of(ops->prev);
+    um_list_remove(&op->link);
+    um_outbox_add(o, op);
+    um_list_remove(&op->link);
+    um_list_push_front(&o->requests, &op->link);
+  }
+}
+
+struct um_op *um_outbox_next(const struct um_outbox *o, size_t quota) {
+  if (!um_list_empty(&o->requests)) /* [MQTT-3.3.4-8/5], [MQTT-4.9.0-3/5] */
+    return op_of(o->requests.next);
+  if (!um_list_empty(&o->rereleases))
+    return op_of(o->rereleases.next);
+  bool room = o->inflight_quota < quota; /* [MQTT-4.9.0-2/5] */
+  if (!um_list_empty(&o->resends)) /* [MQTT-4.6.0-1/both] */
+    return room ? op_of(o->resends.next) : NULL;
+  if (um_list_empty(&o->queued))
+    return NULL;
+  struct um_op *op = op_of(o->queued.next);
+  return room || op->u.message.qos == 0 ? op : NULL;
+}
+
+bool um_outbox_idle(const struct um_outbox *o) {
+  return um_list_empty(&o->requests) && um_list_empty(&o->rereleases) &&
+         um_list_empty(&o->resends) && um_list_empty(&o->queued);
+}
+
+int um_outbox_take_id(struct um_outbox *o, struct um_op *op) {
+  if (op->pid == 0)
+    op->pid = um_packet_id_take(&o->ids, op);
+  return op->pid == 0 ? UM_ENOMEM : 0;
+}
+
+static void give_id_back(struct um_outbox *o, struct um_op *op) {
+  if (op->pid != 0)
+    um_packet_id_give_back(&o->ids, op->pid);
+  op->pid = 0;
+}
+
+static void count(struct um_outbox *o, struct um_op *op, bool on) {
+  if (op->counted == on)
+    return;
+  op->counted = on;
+  o->inflight_quota += on ? 1u : -(size_t)1;
+}
+
+static void move(struct um_op *op, struct um_list *to) {
+  um_list_remove(&op->link);
+  um_list_push(to, &op->link);
+}
+
+/* QUEUED is the only state that counts as waiting; the rest is in flight. */
+static void set_state(struct um_outbox *o, struct um_op *op,
+                      enum um_op_state state) {
+  bool was = op->state == UM_OP_QUEUED, is = state == UM_OP_QUEUED;
+  if (was)
+    o->n_waiting--;
+  else
+    o->n_inflight--;
+  if (is)
+    o->n_waiting++;
+  else if (state != UM_OP_DONE)
+    o->n_inflight++;
+  op->state = (uint8_t)state;
+}
+
+void um_outbox_sent(struct um_outbox *o, struct um_op *op) {
+  assert(op->state == UM_OP_QUEUED || op->state == UM_OP_SENT);
+  set_state(o, op, UM_OP_SENT);
+  if (is_publish(op))
+    count(o, op, true);
+  move(op, is_publish(op) ? &o->sent : &o->asked);
+}
+
+void um_outbox_released(struct um_outbox *o, struct um_op *op) {
+  assert(op->state == UM_OP_SENT || op->state == UM_OP_RELEASED);
+  set_state(o, op, UM_OP_RELEASED);
+  count(o, op, true);
+  move(op, &o->released);
+}
+
+void um_outbox_requeue(struct um_outbox *o, struct um_op *op) {
+  set_state(o, op, UM_OP_QUEUED);
+  count(o, op, false);
+  give_id_back(o, op);
+  op->sent_before = false;
+  um_list_remove(&op->link);
+  um_list_push_front(is_publish(op) ? &o->queued : &o->requests, &op->link);
+}
+
+void um_outbox_finish(struct um_outbox *o, struct um_op *op, int status,
+                      uint8_t reason) {
+  set_state(o, op, UM_OP_DONE);
+  count(o, op, false);
+  give_id_back(o, op);
+  op->status = status;
+  op->reason = reason;
+  move(op, &o->done);
+}
+
+void um_outbox_free(struct um_outbox *o, struct um_op *op) {
+  assert(op->state == UM_OP_DONE);
+  o->n_messages--;
+  o->n_bytes -= op->charge;
+  um_op_free(&o->pool, op);
+}
+
+/* From the back, so that the front of the lane keeps the order. */
+static void requeue_list(struct um_outbox *o, struct um_list *list) {
+  while (!um_list_empty(list))
+    um_outbox_requeue(o, op_of(list->prev));
+}
+
+void um_outbox_link_down(struct um_outbox *o) {
+  requeue_list(o, &o->asked);
+}
+
+/* Appends what is left of an older list behind what was sent since: the order
+ * of first sending is kept because `resends` empties before anything new is
+ * sent. */
+static void again(struct um_outbox *o, struct um_list *from,
+                  struct um_list *to) {
+  struct um_list rest;
+  um_list_init(&rest);
+  um_list_splice(&rest, to);
+  um_list_splice(to, from);
+  um_list_splice(to, &rest);
+  for (struct um_list *l = to->next; l != to; l = l->next) {
+    op_of(l)->sent_before = true;
+    count(o, op_of(l), false);
+  }
+}
+
+void um_outbox_resume(struct um_outbox *o) {
+  again(o, &o->sent, &o->resends);
+  again(o, &o->released, &o->rereleases);
+  /* a PUBREL will be sent whatever the quota, so its place is taken */
+  for (struct um_list *l = o->rereleases.next; l != &o->rereleases;
+       l = l->next)
+    count(o, op_of(l), true);
+}
+
+static void finish_list(struct um_outbox *o, struct um_list *list, int status) {
+  while (!um_list_empty(list))
+    um_outbox_finish(o, op_of(list->next), status, 0);
+}
+
+static size_t length(const struct um_list *list) {
+  size_t n = 0;
+  for (const struct um_list *l = list->next; l != list; l = l->next)
+    n++;
+  return n;
+}
+
+size_t um_outbox_session_lost(struct um_outbox *o, bool fail) {
+  um_outbox_resume(o);
+  size_t n = length(&o->resends);
+  finish_list(o, &o->rereleases, 0);
+  if (fail)
+    finish_list(o, &o->resends, UVMQTT_ESESSIONLOST);
+  else
+    requeue_list(o, &o->resends);
+  return n;
+}
+
+/* Puts an op into a list that is in order of ids, looking from the back. */
+static void insert_by_id(struct um_list *list, struct um_op *op) {
+  struct um_list *at = list;
+  while (at->prev != list && op_of(at->prev)->id > op->id)
+    at = at->prev;
+  um_list_remove(&op->link);
+  um_list_insert(at, &op->link);
+}
+
+/* Each list is nearly in order already, so merging them one after the other
+ * costs little more than one walk. */
+static void merge(struct um_list *into, struct um_list *from) {
+  struct um_list *at = into->next;
+  while (!um_list_empty(from)) {
+    struct um_op *op = op_of(from->next);
+    while (at != into && op_of(at)->id < op->id)
+      at = at->next;
+    um_list_remove(&op->link);
+    if (at->prev != into && op_of(at->prev)->id > op->id) {
+      um_list_insert(into, &op->link);
+      insert_by_id(into, op);
+    } else {
+      um_list_insert(at, &op->link);
+    }
+  }
+}
+
+void um_outbox_cancel_all(struct um_outbox *o, int status) {
+  struct um_list *lists[LISTS], all;
+  um_list_init(&all);
+  lists_of(o, lists);
+  for (size_t i = 0; i < LISTS; i++)
+    merge(&all, lists[i]);
+  finish_list(o, &all, status);
+}

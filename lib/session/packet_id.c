@@ -1,0 +1,75 @@
+#include "session/packet_id.h"
+
+#include "base/alloc.h"
+#include <assert.h>
+#include <string.h>
+
+#define PAGE_HOLDERS 256u
+#define IDS_MAX 65535u
+
+void um_packet_ids_init(struct um_packet_ids *ids) {
+  memset(ids, 0, sizeof *ids);
+}
+
+void um_packet_ids_done(struct um_packet_ids *ids) {
+  for (size_t i = 0; i < UM_ID_PAGES; i++)
+    um_free(ids->page[i]);
+  um_free(ids->spare);
+  um_packet_ids_init(ids);
+}
+
+void *um_packet_id_find(const struct um_packet_ids *ids, uint16_t id) {
+  void **page = ids->page[id >> 8];
+  return page == NULL ? NULL : page[id & 255];
+}
+
+/* The next free id after `last`, going round; full pages are passed at once. */
+static uint16_t next_free(const struct um_packet_ids *ids) {
+  uint16_t id = ids->last;
+  for (;;) {
+    id++;
+    if (id == 0) /* [MQTT-2.2.1-3/5], [MQTT-2.3.1-1/311] */
+      continue;
+    if (ids->used[id >> 8] == PAGE_HOLDERS)
+      id |= 255;
+    else if (um_packet_id_find(ids, id) == NULL)
+      return id;
+  }
+}
+
+static void **open_page(struct um_packet_ids *ids, size_t i) {
+  if (ids->page[i] != NULL)
+    return ids->page[i];
+  ids->page[i] = ids->spare;
+  ids->spare = NULL;
+  if (ids->page[i] == NULL)
+    ids->page[i] = um_calloc(PAGE_HOLDERS, sizeof(void *));
+  return ids->page[i];
+}
+
+uint16_t um_packet_id_take(struct um_packet_ids *ids, void *holder) {
+  assert(holder != NULL);
+  if (ids->n == IDS_MAX)
+    return 0;
+  uint16_t id = next_free(ids);
+  void **page = open_page(ids, id >> 8);
+  if (page == NULL)
+    return 0;
+  page[id & 255] = holder;
+  ids->used[id >> 8]++;
+  ids->n++;
+  ids->last = id;
+  return id;
+}
+
+void um_packet_id_give_back(struct um_packet_ids *ids, uint16_t id) {
+  size_t i = id >> 8;
+  assert(um_packet_id_find(ids, id) != NULL);
+  ids->page[i][id & 255] = NULL;
+  ids->n--;
+  if (--ids->used[i] != 0)
+    return;
+  um_free(ids->spare);
+  ids->spare = ids->page[i];
+  ids->page[i] = NULL;
+}

@@ -1,0 +1,65 @@
+#include "session/resume.h"
+
+#include "base/err.h"
+
+static struct um_op *op_of(const struct um_list *link) {
+  return um_list_of(link, struct um_op, link);
+}
+
+void um_resume_present(struct um_session *s) {
+  um_outbox_resume(&s->outbox); /* [MQTT-4.4.0-1/both] */
+}
+
+/* What becomes of one in-flight message, for the store: R3. */
+static void note(struct um_session *s, const struct um_list *list, bool gone) {
+  for (const struct um_list *l = list->next; l != list; l = l->next) {
+    struct um_store_op record = {.kind = gone ? UM_STORE_DEL_OUT
+                                              : UM_STORE_SET_OUT,
+                                 .seq = op_of(l)->id,
+                                 .state = UM_OP_QUEUED};
+    um_journal_put(&s->journal, &record);
+  }
+}
+
+static void note_new_epoch(struct um_session *s, bool fail) {
+  struct um_store_op record = {.kind = UM_STORE_NEW_EPOCH};
+  um_journal_put(&s->journal, &record);
+  note(s, &s->outbox.released, true);
+  note(s, &s->outbox.rereleases, true);
+  note(s, &s->outbox.sent, fail);
+  note(s, &s->outbox.resends, fail);
+}
+
+/* [MQTT-3.1.2-4/5], [MQTT-3.1.2-6/311], [MQTT-3.2.2-5/5] */
+void um_resume_forget(struct um_session *s) {
+  bool fail = s->config->lost == UVMQTT_LOST_FAIL;
+  bool held = s->outbox.n_inflight != 0 || s->inbox.n_open != 0;
+  if (!held && !s->have_session)
+    return;
+  note_new_epoch(s, fail);
+  s->forgotten = s->forgotten || held;
+  s->lost_messages += um_outbox_session_lost(&s->outbox, fail);
+  um_inbox_clear(&s->inbox);
+}
+
+int um_resume_lost(struct um_session *s) {
+  struct um_list ops;
+  um_list_init(&ops);
+  um_resume_forget(s);
+  s->forgotten = s->forgotten || s->subs.n != 0;
+  int r = um_subs_restore(&s->subs, s->version, s->limits.maximum_packet_size,
+                          &s->outbox.pool, &ops);
+  um_outbox_add_first(&s->outbox, &ops);
+  return r;
+}
+
+void um_resume_report(struct um_session *s) {
+  if (!s->forgotten)
+    return;
+  uvmqtt_notice_t notice = {.kind = UVMQTT_NOTICE_SESSION_LOST,
+                            .n_messages = s->lost_messages,
+                            .n_subscriptions = s->subs.n};
+  s->forgotten = false;
+  s->lost_messages = 0;
+  s->events->notice(s->up, &notice);
+}

@@ -1,0 +1,147 @@
+#include "session/send.h"
+
+#include "base/err.h"
+#include <string.h>
+
+static int encode(struct um_session *s, struct um_buf *to,
+                  const struct um_packet *p) {
+  size_t before = s->out.len;
+  int r = um_encode(to, s->version, p);
+  if (r)
+    return r;
+  s->appended += s->out.len - before;
+  s->counters.packets_sent++;
+  um_keepalive_sent(&s->keepalive, s->now);
+  return 0;
+}
+
+int um_send(struct um_session *s, const struct um_packet *p) {
+  return encode(s, &s->out, p);
+}
+
+int um_send_guarded(struct um_session *s, const struct um_packet *p) {
+  int r = encode(s, um_journal_out(&s->journal), p);
+  if (r)
+    return r;
+  um_journal_mark(&s->journal);
+  return s->journal.failed ? UM_ENOMEM : 0;
+}
+
+int um_send_ack(struct um_session *s, uint8_t type, uint16_t id,
+                uint8_t reason) {
+  struct um_packet p = {.type = type, .id = id, .reason = reason};
+  return type == UVMQTT_PUBACK ? um_send(s, &p) : um_send_guarded(s, &p);
+}
+
+uint64_t um_send_backlog(const struct um_session *s) {
+  return s->appended - s->taken + s->journal.held.len;
+}
+
+static bool is_publish(const struct um_op *op) {
+  return op->kind == UM_OP_PUBLISH;
+}
+
+static uint8_t qos_of(const struct um_op *op) {
+  return is_publish(op) ? op->u.message.qos : 1;
+}
+
+static void note_deleted(struct um_session *s, const struct um_op *op) {
+  struct um_store_op record = {.kind = UM_STORE_DEL_OUT, .seq = op->id};
+  if (is_publish(op) && op->u.message.qos != 0)
+    um_journal_put(&s->journal, &record);
+}
+
+static void give_up(struct um_session *s, struct um_op *op, int status) {
+  note_deleted(s, op);
+  um_outbox_finish(&s->outbox, op, status, 0);
+}
+
+static int rerelease(struct um_session *s, struct um_op *op) {
+  int r = um_send_ack(s, UVMQTT_PUBREL, op->pid, 0);
+  if (r == 0)
+    um_outbox_released(&s->outbox, op); /* [MQTT-4.6.0-4/both] */
+  return r;
+}
+
+/* Once sent it is resent whatever its age, with what remains but at least 1
+ * ([MQTT-4.3.3-7/5]). */
+static void count_down(const struct um_session *s, struct um_op *op) {
+  if (op->expires == UINT64_MAX)
+    return;
+  uint64_t left = op->expires > s->now ? op->expires - s->now : 0;
+  uint64_t seconds = left == 0 ? 1 : (left + 999) / 1000;
+  for (size_t i = 0; i < op->n_properties; i++)
+    if (op->properties[i].id == UVMQTT_PROPERTY_MESSAGE_EXPIRY_INTERVAL)
+      op->properties[i].value.num = (uint32_t)seconds;
+}
+
+/* QoS 0: nothing is kept but, when somebody wants to know, a receipt. */
+static int send_once(struct um_session *s, struct um_op *op,
+                     const struct um_packet *p) {
+  if (op->cb != NULL && um_receipts_reserve(&s->receipts))
+    return UM_ENOMEM;
+  int r = um_send(s, p);
+  if (r)
+    return r;
+  struct um_receipt receipt = {s->appended, op->id, op->cb, op->arg};
+  if (op->cb != NULL)
+    um_receipts_push(&s->receipts, &receipt);
+  um_outbox_finish(&s->outbox, op, 0, 0);
+  um_outbox_free(&s->outbox, op);
+  return 0;
+}
+
+static int send_tracked(struct um_session *s, struct um_op *op,
+                        struct um_packet *p) {
+  struct um_store_op record = {
+      .kind = UM_STORE_SET_OUT, .seq = op->id, .state = UM_OP_SENT};
+  if (um_outbox_take_id(&s->outbox, op)) /* [MQTT-2.2.1-3/5] */
+    return UM_ENOMEM;
+  p->id = record.pid = op->pid;
+  if (!is_publish(op)) {
+    int r = um_send(s, p);
+    if (r == 0)
+      um_outbox_sent(&s->outbox, op);
+    return r;
+  }
+  um_journal_put(&s->journal, &record);
+  int r = um_send_guarded(s, p);
+  if (r == 0)
+    um_outbox_sent(&s->outbox, op);
+  return r;
+}
+
+static bool is_expired(const struct um_session *s, const struct um_op *op) {
+  return is_publish(op) && !op->sent_before && s->now >= op->expires;
+}
+
+/* 0: go on with the next one, be this one sent or finished. */
+static int send_op(struct um_session *s, struct um_op *op) {
+  struct um_packet p;
+  if (op->state == UM_OP_RELEASED)
+    return rerelease(s, op);
+  if (is_expired(s, op)) {
+    give_up(s, op, UVMQTT_EEXPIRED);
+    return 0;
+  }
+  count_down(s, op);
+  um_op_packet(op, &p);
+  int r = um_limits_check(&s->limits, &p, s->config->drop_properties);
+  if (r) {
+    give_up(s, op, r);
+    return 0;
+  }
+  r = qos_of(op) == 0 ? send_once(s, op, &p) : send_tracked(s, op, &p);
+  if (r != UVMQTT_ETOOBIG)
+    return r;
+  give_up(s, op, r);
+  return 0;
+}
+
+void um_send_waiting(struct um_session *s) {
+  while (s->state == UM_SESSION_UP && um_send_backlog(s) < UM_OUT_ENOUGH) {
+    struct um_op *op = um_outbox_next(&s->outbox, s->limits.receive_maximum);
+    if (op == NULL || send_op(s, op))
+      return; /* out of memory, or of ids: later */
+  }
+}

@@ -1,0 +1,270 @@
+#include "session/session.h"
+
+#include "base/alloc.h"
+#include "base/err.h"
+#include "session/acks.h"
+#include "session/deliver.h"
+#include "session/greet.h"
+#include "session/send.h"
+#include "wire/reason.h"
+#include <assert.h>
+#include <string.h>
+
+#define NO_PACKET_MAX SIZE_MAX /* the out buffer is bounded by what drains */
+
+void um_session_init(struct um_session *s,
+                     const struct um_session_config *config,
+                     const struct um_session_events *events, void *up,
+                     struct um_pool *pool) {
+  memset(s, 0, sizeof *s);
+  s->config = config;
+  s->events = events;
+  s->up = up;
+  s->version = config->version == UVMQTT_VERSION_311 ? UM_V311 : UM_V5;
+  s->next_id = 1;
+  s->scratch.from = UM_SERVER;
+  um_buf_init(&s->out, NO_PACKET_MAX, pool);
+  um_frame_init(&s->frame, s->version, config->maximum_packet_size);
+  um_journal_init(&s->journal, events->commit, up, &s->out, NO_PACKET_MAX);
+  um_outbox_init(&s->outbox, config->queue_messages, config->queue_bytes);
+  um_inbox_init(&s->inbox);
+  um_subs_init(&s->subs);
+}
+
+void um_session_done(struct um_session *s) {
+  um_outbox_done(&s->outbox);
+  um_inbox_done(&s->inbox);
+  um_receipts_done(&s->receipts);
+  um_subs_done(&s->subs);
+  um_journal_done(&s->journal);
+  um_frame_done(&s->frame);
+  um_scratch_done(&s->scratch);
+  um_buf_done(&s->out);
+  um_free(s->assigned_id);
+}
+
+int um_session_up(struct um_session *s, uint64_t now) {
+  assert(s->state == UM_SESSION_DOWN);
+  s->now = now;
+  s->heard = false;
+  s->appended = s->taken = 0;
+  memset(&s->ending, 0, sizeof s->ending);
+  s->scratch.version = s->frame.version = s->version;
+  int r = um_greet_send(s);
+  s->state = r ? UM_SESSION_FAILED : UM_SESSION_GREETING;
+  s->ending.code = r;
+  um_journal_commit(&s->journal);
+  return r;
+}
+
+static void drop_bytes(struct um_session *s) {
+  um_buf_consume(&s->out, s->out.len);
+  um_buf_release(&s->out);
+  um_journal_drop(&s->journal);
+  um_frame_reset(&s->frame);
+  s->appended = s->taken = 0;
+}
+
+void um_session_down(struct um_session *s, uint64_t now, int code) {
+  bool closed_by_peer = code == UM_EOF || code == UM_ECONNRESET;
+  s->now = now;
+  if (s->state == UM_SESSION_GREETING && !s->heard && closed_by_peer)
+    um_greet_silent_end(s);
+  s->state = UM_SESSION_DOWN;
+  s->journal.failed = false;
+  drop_bytes(s);
+  um_keepalive_stop(&s->keepalive);
+  um_inbox_new_connection(&s->inbox);
+  um_outbox_link_down(&s->outbox);
+  if (s->receipts_status == 0)
+    s->receipts_status = UM_ECONNRESET;
+  um_journal_commit(&s->journal);
+}
+
+static int recv_pingresp(struct um_session *s, struct um_packet *p) {
+  (void)p;
+  um_keepalive_answered(&s->keepalive); /* unsolicited ones do no harm */
+  return 0;
+}
+
+static int recv_disconnect(struct um_session *s, struct um_packet *p) {
+  um_greet_note_reason(s, p, p->reason);
+  return UVMQTT_EDISCONNECTED;
+}
+
+#define IN(state) (1u << UM_SESSION_##state)
+
+/* What may come when; anything else is a protocol error. */
+static const struct rx_rule {
+  uint8_t states;
+  int (*recv)(struct um_session *s, struct um_packet *p);
+} rx[16] = {
+    [UVMQTT_CONNACK] = {IN(GREETING), um_recv_connack},
+    [UVMQTT_PUBLISH] = {IN(UP), um_recv_publish},
+    [UVMQTT_PUBACK] = {IN(UP), um_recv_puback},
+    [UVMQTT_PUBREC] = {IN(UP), um_recv_pubrec},
+    [UVMQTT_PUBREL] = {IN(UP), um_recv_pubrel},
+    [UVMQTT_PUBCOMP] = {IN(UP), um_recv_pubcomp},
+    [UVMQTT_SUBACK] = {IN(UP), um_recv_suback},
+    [UVMQTT_UNSUBACK] = {IN(UP), um_recv_unsuback},
+    [UVMQTT_PINGRESP] = {IN(UP), recv_pingresp},
+    [UVMQTT_DISCONNECT] = {IN(UP), recv_disconnect},
+};
+
+/* An unreadable SUBACK must not make us ask again for ever; its id, if it has
+ * one, is where decoding has not moved anything. */
+static int unreadable(struct um_session *s, struct um_span frame, int err) {
+  uint8_t type = frame.data[0] >> 4;
+  bool is_suback = type == UVMQTT_SUBACK || type == UVMQTT_UNSUBACK;
+  if (err != UM_ENOMEM && is_suback && frame.len >= frame.body + 2 &&
+      s->state == UM_SESSION_UP) {
+    const uint8_t *at = frame.data + frame.body;
+    um_recv_bad_suback(s, (uint16_t)(at[0] << 8 | at[1]), err);
+  }
+  return err;
+}
+
+static int receive(struct um_session *s, struct um_span frame) {
+  struct um_packet p;
+  s->counters.packets_received++;
+  if (um_greet_is_311_connack(s, frame))
+    return um_greet_recv_311_connack(s, frame);
+  int r = um_decode(frame, &s->scratch, &p);
+  if (r)
+    return unreadable(s, frame, r);
+  const struct rx_rule *rule = &rx[p.type];
+  if (!(rule->states >> s->state & 1))
+    return UVMQTT_EPROTOCOL;
+  r = rule->recv(s, &p);
+  return r == 0 && s->journal.failed ? UM_ENOMEM : r;
+}
+
+static bool receiving(const struct um_session *s) {
+  return !s->halted &&
+         (s->state == UM_SESSION_GREETING || s->state == UM_SESSION_UP);
+}
+
+/* Codes below EREFUSED in the table are the peer's violations. */
+static bool is_violation(int err) {
+  return err <= UVMQTT_EMALFORMED && err > UVMQTT_EREFUSED;
+}
+
+/* The connection is over for a reason. A violation is answered in 5.0; in 3.1.1
+ * a DISCONNECT would cancel our own Will ([MQTT-4.8.0-1/311]). */
+static int fail(struct um_session *s, int err) {
+  bool violation = is_violation(err) || err == UVMQTT_ENOCLIENTID;
+  struct um_packet p = {.type = UVMQTT_DISCONNECT,
+                        .reason = um_reason_of_violation(err)};
+  um_journal_drop(&s->journal);
+  if (violation && s->version == UM_V5) /* [MQTT-4.13.2-1/5] */
+    um_send(s, &p);
+  s->state = UM_SESSION_FAILED;
+  s->ending.code = err;
+  um_keepalive_stop(&s->keepalive);
+  return err;
+}
+
+int um_session_feed(struct um_session *s, uint64_t now, uint8_t *data,
+                    size_t len) {
+  struct um_span frame;
+  int r = 0;
+  s->now = now;
+  if (!receiving(s))
+    return 0;
+  s->heard = true;
+  um_keepalive_received(&s->keepalive, now);
+  um_frame_push(&s->frame, data, len);
+  while (r == 0 && receiving(s) && (r = um_frame_next(&s->frame, &frame)) > 0)
+    r = receive(s, frame);
+  if (r < 0)
+    fail(s, r);
+  um_journal_commit(&s->journal);
+  return r;
+}
+
+void um_session_drain(struct um_session *s, uint64_t now) {
+  s->now = now;
+  um_send_waiting(s);
+  um_journal_commit(&s->journal);
+}
+
+void um_session_written(struct um_session *s, size_t n) {
+  s->taken += n;
+  assert(s->taken <= s->appended);
+}
+
+int um_session_tick(struct um_session *s, uint64_t now) {
+  s->now = now;
+  switch (um_keepalive_tick(&s->keepalive, now)) {
+  case UM_KEEPALIVE_PING:
+    return um_session_ping(s, now);
+  case UM_KEEPALIVE_DEAD:
+    return fail(s, UVMQTT_EKEEPALIVE);
+  case UM_KEEPALIVE_NONE:
+    break;
+  }
+  return 0;
+}
+
+uint64_t um_session_deadline(const struct um_session *s) {
+  return um_keepalive_deadline(&s->keepalive);
+}
+
+void um_session_stored(struct um_session *s, uint64_t batch) {
+  size_t before = s->out.len;
+  um_journal_stored(&s->journal, batch);
+  s->appended += s->out.len - before;
+}
+
+void um_session_halt(struct um_session *s) {
+  s->halted = true;
+}
+
+static bool has_property(const uvmqtt_property_t *p, size_t n,
+                         uvmqtt_property_id_t id) {
+  return uvmqtt_property_find(p, n, id) != NULL;
+}
+
+/* One property more than the user's, when the session is to end with us. */
+static int send_disconnect(struct um_session *s, uint8_t reason,
+                           const uvmqtt_property_t *properties, size_t n) {
+  uvmqtt_property_t *all = um_calloc(n + 1, sizeof *all);
+  if (all == NULL)
+    return UM_ENOMEM;
+  if (n != 0)
+    memcpy(all, properties, n * sizeof *all);
+  if (s->config->mode == UVMQTT_SESSION_KEEP &&
+      !has_property(properties, n, UVMQTT_PROPERTY_SESSION_EXPIRY_INTERVAL))
+    all[n++].id = UVMQTT_PROPERTY_SESSION_EXPIRY_INTERVAL; /* 0 */
+  struct um_packet p = {.type = UVMQTT_DISCONNECT,
+                        .reason = reason,
+                        .properties = all,
+                        .n_properties = n};
+  int r = um_send(s, &p);
+  um_free(all);
+  return r;
+}
+
+void um_session_leave(struct um_session *s, uint64_t now, uint8_t reason,
+                      const uvmqtt_property_t *properties,
+                      size_t n_properties) {
+  if (s->state != UM_SESSION_UP)
+    return;
+  s->now = now;
+  um_journal_drop(&s->journal);
+  send_disconnect(s, reason, properties, n_properties);
+  s->state = UM_SESSION_LEAVING; /* [MQTT-3.14.4-1/5], [MQTT-3.14.4-2/311] */
+  um_keepalive_stop(&s->keepalive);
+}
+
+bool um_session_flushed(const struct um_session *s) {
+  bool waiting = s->state == UM_SESSION_UP &&
+                 um_outbox_next(&s->outbox, s->limits.receive_maximum) != NULL;
+  return !waiting && um_send_backlog(s) == 0;
+}
+
+void um_session_cancel_all(struct um_session *s, int status) {
+  um_outbox_cancel_all(&s->outbox, status);
+  s->receipts_status = status;
+  s->halted = false;
+}

@@ -1,0 +1,185 @@
+/* session/session.h: what MQTT demands, without a socket, a clock or a loop.
+ *
+ * In: bytes, how many bytes were written, the time, link up and down, store
+ * done, requests. Out: bytes in `out`, events, store operations, one deadline.
+ *
+ * Who calls: client/pump.c. In its words: um_session_up, then for every chunk
+ * um_session_feed, before every write um_session_drain, after it
+ * um_session_written; when um_session_deadline has passed um_session_tick; and
+ * um_session_settle whenever the stack is ours, so that completions are
+ * delivered. Then take what is in session->out.
+ *
+ * Events run inside feed and settle only (and `commit` at the end of every
+ * call). Requests may be made inside events. To end things inside an event
+ * call um_session_halt; feed and settle then return at once.
+ */
+#ifndef UM_SESSION_SESSION_H
+#define UM_SESSION_SESSION_H
+
+#include "session/inbox.h"
+#include "session/journal.h"
+#include "session/keepalive.h"
+#include "session/limits.h"
+#include "session/outbox.h"
+#include "session/receipt.h"
+#include "session/subs.h"
+#include "wire/frame.h"
+#include <uvmqtt/options.h>
+
+/* A message is encoded only while fewer bytes than this wait for the kernel. */
+#define UM_OUT_ENOUGH 65536u
+#define UM_REASON_STRING_MAX 256u
+
+enum um_session_state {
+  UM_SESSION_DOWN,     /* no connection.           next: GREETING             */
+  UM_SESSION_GREETING, /* CONNECT encoded.         next: UP, FAILED, DOWN     */
+  UM_SESSION_UP,       /* CONNACK came.            next: LEAVING, FAILED, DOWN */
+  UM_SESSION_LEAVING,  /* DISCONNECT encoded: nothing more is sent, what comes
+                          is discarded.            next: DOWN                 */
+  UM_SESSION_FAILED,   /* feed or tick gave an error. next: DOWN              */
+};
+
+/* Borrowed for the life of the session; the owner may change values between
+ * connections. Strings are checked. */
+struct um_session_config {
+  const char *client_id;
+  const char *username; /* NULL: none */
+  bool has_password;
+  uvmqtt_bytes_t password;
+  const uvmqtt_message_t *will; /* NULL: none */
+  const uvmqtt_property_t *properties; /* User Properties of CONNECT */
+  size_t n_properties;
+  uvmqtt_protocol_t version;
+  uvmqtt_session_mode_t mode;
+  uvmqtt_session_lost_t lost;
+  uint32_t session_expiry;
+  uint16_t keep_alive;
+  uint16_t receive_maximum;
+  uint32_t maximum_packet_size;
+  bool drop_properties;
+  size_t queue_messages;
+  uint64_t queue_bytes;
+};
+
+struct um_session_events {
+  void (*connected)(void *up, const uvmqtt_connack_t *connack);
+  void (*message)(void *up, const uvmqtt_message_t *message);
+  void (*completed)(void *up, uvmqtt_request_cb cb, void *arg,
+                    const uvmqtt_result_t *result); /* cb is not NULL */
+  void (*notice)(void *up, const uvmqtt_notice_t *notice);
+  um_commit_fn commit; /* NULL: memory store */
+};
+
+/* Why feed or tick failed, for the error object. Valid until the next up. */
+struct um_ending {
+  int code;
+  uint8_t reason; /* from the server's CONNACK or DISCONNECT; 0: none */
+  char reason_string[UM_REASON_STRING_MAX]; /* cut at a character, "" */
+  bool retry_now; /* falling back to 3.1.1: no back-off */
+};
+
+struct um_session_counters {
+  uint64_t packets_sent, packets_received, unknown_acks, duplicates;
+};
+
+struct um_session {
+  const struct um_session_config *config;
+  const struct um_session_events *events;
+  void *up;
+  enum um_session_state state;
+  bool halted;        /* um_session_halt was called inside an event */
+  uint64_t now;
+  uint8_t version;    /* spoken or to be tried next; remembered fall-back */
+  uint8_t silent_ends; /* connections closed without a byte after CONNECT */
+  bool heard;         /* a byte came on this connection */
+  bool greeted;       /* a CONNECT was sent in this object's life */
+  bool have_session;  /* a CONNACK accepted us once */
+  bool clean_sent;    /* in the CONNECT of this connection */
+  bool force_clean;   /* after SESSION_MISMATCH: the next CONNECT */
+  bool forgotten;     /* state was given up with a clean CONNECT; CONNACK will
+                         report it with what was lost: */
+  size_t lost_messages;
+  bool fell_back;     /* VERSION_FALLBACK is due in settle */
+  int receipts_status; /* not 0: all receipts end so */
+  char *assigned_id;  /* by the server, NULL: config's is used */
+  uint64_t next_id;
+  uint64_t appended;  /* bytes put into out since up */
+  uint64_t taken;     /* of which the kernel took */
+  struct um_buf out;  /* ready to be written; the owner empties it */
+  struct um_frame frame;
+  struct um_scratch scratch;
+  struct um_journal journal;
+  struct um_outbox outbox;
+  struct um_inbox inbox;
+  struct um_receipts receipts;
+  struct um_subs subs;
+  struct um_keepalive keepalive;
+  struct um_limits limits;
+  struct um_ending ending;
+  struct um_session_counters counters;
+};
+
+/* config and events must outlive the session; pool (for out) may be NULL. */
+void um_session_init(struct um_session *s,
+                     const struct um_session_config *config,
+                     const struct um_session_events *events, void *up,
+                     struct um_pool *pool);
+/* Frees all; requests still held are forgotten without completion. */
+void um_session_done(struct um_session *s);
+
+/* The transport is connected: encodes CONNECT. UM_ENOMEM. */
+int um_session_up(struct um_session *s, uint64_t now);
+/* The transport is gone. code: why, UM_EOF or UM_ECONNRESET when the peer
+ * closed it (that counts for the fall-back), anything else, 0 when we did.
+ * Completes nothing by itself: call settle. ending.retry_now may be set, and
+ * `version` may have changed. */
+void um_session_down(struct um_session *s, uint64_t now, int code);
+
+/* 0, or an error that ended the connection: UVMQTT_EMALFORMED, _EPROTOCOL,
+ * _ETOOBIG, _EQUOTA, _ETOPICALIAS (a DISCONNECT with the right reason is in
+ * out for 5.0, nothing for 3.1.1), UVMQTT_EREFUSED, _EVERSION, _EDISCONNECTED,
+ * _ENOCLIENTID, UM_ENOMEM; details in ending. Write out once more, close, call
+ * down. The chunk is overwritten in place. */
+int um_session_feed(struct um_session *s, uint64_t now, uint8_t *data,
+                    size_t len);
+/* Moves waiting requests into out while it holds less than UM_OUT_ENOUGH. */
+void um_session_drain(struct um_session *s, uint64_t now);
+/* The kernel took n more bytes. */
+void um_session_written(struct um_session *s, size_t n);
+/* 0 or UVMQTT_EKEEPALIVE: the server is gone. May encode PINGREQ. */
+int um_session_tick(struct um_session *s, uint64_t now);
+uint64_t um_session_deadline(const struct um_session *s); /* UM_NEVER */
+/* Delivers the completions that are due. */
+void um_session_settle(struct um_session *s);
+bool um_session_unsettled(const struct um_session *s); /* settle has work */
+void um_session_halt(struct um_session *s);
+/* The store answered for this batch. */
+void um_session_stored(struct um_session *s, uint64_t batch);
+
+/* Requests; arguments are checked by the caller with wire/packet.h. 0 or
+ * UVMQTT_EFULL, UM_ENOMEM. Nothing completes inside. */
+int um_session_publish(struct um_session *s, uint64_t now,
+                       const uvmqtt_message_t *m, uvmqtt_request_cb cb,
+                       void *arg, uint64_t *ret_id);
+int um_session_subscribe(struct um_session *s, uint64_t now,
+                         const uvmqtt_subscription_t *filters, size_t n,
+                         const uvmqtt_property_t *properties,
+                         size_t n_properties, uvmqtt_request_cb cb, void *arg,
+                         uint64_t *ret_id);
+int um_session_unsubscribe(struct um_session *s, uint64_t now,
+                           const char *const *filters, size_t n,
+                           const uvmqtt_property_t *properties,
+                           size_t n_properties, uvmqtt_request_cb cb,
+                           void *arg, uint64_t *ret_id);
+/* Only UP: a PINGREQ now, whatever the keep alive says; else UM_ENOTCONN. */
+int um_session_ping(struct um_session *s, uint64_t now);
+/* Encodes DISCONNECT when UP; else does nothing. KEEP adds Session Expiry
+ * Interval 0 unless properties has one. */
+void um_session_leave(struct um_session *s, uint64_t now, uint8_t reason,
+                      const uvmqtt_property_t *properties, size_t n_properties);
+/* Is there nothing that could be sent now: not waiting, not in out, not held? */
+bool um_session_flushed(const struct um_session *s);
+/* All requests finish with this status; settle delivers. */
+void um_session_cancel_all(struct um_session *s, int status);
+
+#endif

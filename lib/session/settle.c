@@ -1,0 +1,74 @@
+/* Completions that are due: what could not be delivered where it was decided,
+ * because a call of the user's was on the stack. */
+#include "session/session.h"
+
+#include "base/err.h"
+
+static struct um_op *first_done(const struct um_session *s) {
+  const struct um_list *done = &s->outbox.done;
+  return um_list_empty(done) ? NULL
+                             : um_list_of(done->next, struct um_op, link);
+}
+
+/* Up to which position of the stream receipts are due. */
+static uint64_t receipts_up_to(const struct um_session *s) {
+  return s->receipts_status == 0 ? s->taken : UINT64_MAX;
+}
+
+static bool receipt_due(const struct um_session *s, uint64_t *ret_id) {
+  const struct um_receipts *r = &s->receipts;
+  if (r->n == 0 || r->ring[r->first].end > receipts_up_to(s))
+    return false;
+  *ret_id = r->ring[r->first].id;
+  return true;
+}
+
+bool um_session_unsettled(const struct um_session *s) {
+  uint64_t id;
+  return s->fell_back || first_done(s) != NULL || receipt_due(s, &id);
+}
+
+static void deliver_receipt(struct um_session *s) {
+  struct um_receipt receipt;
+  if (!um_receipts_pop(&s->receipts, receipts_up_to(s), &receipt))
+    return;
+  uvmqtt_result_t result = {.id = receipt.id, .status = s->receipts_status};
+  s->events->completed(s->up, receipt.cb, receipt.arg, &result);
+}
+
+static void deliver_op(struct um_session *s, struct um_op *op) {
+  uvmqtt_result_t result = {
+      .id = op->id, .status = op->status, .reason = op->reason};
+  uvmqtt_request_cb cb = op->cb;
+  void *arg = op->arg;
+  um_outbox_free(&s->outbox, op);
+  if (cb != NULL)
+    s->events->completed(s->up, cb, arg, &result);
+}
+
+static void tell_fall_back(struct um_session *s) {
+  uvmqtt_notice_t notice = {.kind = UVMQTT_NOTICE_VERSION_FALLBACK};
+  s->fell_back = false;
+  s->events->notice(s->up, &notice);
+}
+
+/* The older request first. False: nothing was due. */
+static bool deliver_one(struct um_session *s) {
+  uint64_t receipt;
+  struct um_op *op = first_done(s);
+  bool due = receipt_due(s, &receipt);
+  if (op != NULL && (!due || op->id < receipt))
+    deliver_op(s, op);
+  else if (due)
+    deliver_receipt(s);
+  return op != NULL || due;
+}
+
+void um_session_settle(struct um_session *s) {
+  if (s->fell_back && !s->halted)
+    tell_fall_back(s);
+  while (!s->halted && deliver_one(s))
+    ;
+  if (!s->halted)
+    s->receipts_status = 0;
+}

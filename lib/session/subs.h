@@ -1,0 +1,34 @@
+/* session/subs.h: remembered subscriptions, restored when, and only when, the
+ * server lost them. */
+#ifndef UM_SESSION_SUBS_H
+#define UM_SESSION_SUBS_H
+
+#include "base/list.h"
+#include "session/op.h"
+
+struct um_sub {
+  struct um_list link;
+  uint32_t identifier; /* Subscription Identifier, 0: none */
+  uvmqtt_subscription_t options; /* filter points behind this struct */
+};
+
+struct um_subs {
+  struct um_list list; /* in the order first granted */
+  size_t n;
+};
+
+void um_subs_init(struct um_subs *subs);
+void um_subs_done(struct um_subs *subs);
+/* Remembers the filter, or replaces what was known of it. UM_ENOMEM. */
+int um_subs_put(struct um_subs *subs, const uvmqtt_subscription_t *s,
+                uint32_t identifier);
+/* True when it was known. */
+bool um_subs_remove(struct um_subs *subs, const char *filter);
+
+/* Makes SUBSCRIBE ops for all of them, each within max_packet bytes, filters
+ * with the same identifier together, appended to `to`. UM_ENOMEM: none. */
+int um_subs_restore(const struct um_subs *subs, uint8_t version,
+                    size_t max_packet, struct um_op_pool *pool,
+                    struct um_list *to);
+
+#endif
