@@ -89,6 +89,10 @@ UVMQTT_EXTERN int uvmqtt_unsubscribe(uvmqtt_t *m, const char *const *filters,
                                      size_t n_properties, uvmqtt_request_cb cb,
                                      void *arg, uint64_t *ret_id);
 
+/* Sends a PINGREQ now; the client does so by itself within the Keep Alive.
+ * UV_ENOTCONN when not online; UV_EINVAL, UV_ENOMEM, UV_ECANCELED. */
+UVMQTT_EXTERN int uvmqtt_ping(uvmqtt_t *m);
+
 typedef enum {
   /* what is queued and may be sent is written, then DISCONNECT */
   UVMQTT_DISCONNECT_FLUSH,
@@ -115,7 +119,8 @@ typedef struct uvmqtt_disconnect_options_s {
  * are not complete stay with the client and go on after the next
  * uvmqtt_connect, or end with uvmqtt_close. uvmqtt_connect before cb came:
  * the disconnect is finished first, then the client connects again.
- * UV_EINVAL, UVMQTT_EPROPERTY, UV_ENOMEM, UV_ECANCELED. */
+ * UV_EINVAL, UVMQTT_EPROPERTY, UV_EALREADY (one is under way), UV_ENOMEM,
+ * UV_ECANCELED. */
 UVMQTT_EXTERN int
 uvmqtt_disconnect(uvmqtt_t *m, const uvmqtt_disconnect_options_t *options,
                   uvmqtt_request_cb cb, void *arg);

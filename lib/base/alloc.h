@@ -1,7 +1,7 @@
 /* base/alloc.h: all memory of the library comes through here.
  *
- * A test may make the n-th call fail (um_alloc_fail_at) and ask what is still
- * held (um_alloc_live). */
+ * A test may make the n-th call fail (um_alloc_fail_at); each thread counts and
+ * fails only its own. */
 #ifndef UM_BASE_ALLOC_H
 #define UM_BASE_ALLOC_H
 
@@ -20,7 +20,7 @@ void *um_memdup(const void *p, size_t len); /* len 0: one byte, not NULL */
 void um_wipe(void *p, size_t len);
 
 /* The n-th call from now on (1 is the next) returns NULL; with `forever` all
- * later ones too. 0 switches it off. Tests only, one thread. */
+ * later ones too. 0 switches it off. Tests only. */
 void um_alloc_fail_at(uint64_t n, bool forever);
 /* How many allocations were asked for since the last um_alloc_fail_at. */
 uint64_t um_alloc_calls(void);

@@ -2,17 +2,26 @@
 #ifndef UM_BASE_ERR_H
 #define UM_BASE_ERR_H
 
-#include <uv/errno.h>
 #include <uvmqtt/error.h>
 
+/* uv.h takes the macros of uv/errno.h away again and has constants instead. */
+#ifdef UV_H
+#define UM_NUMBER(name) UV_##name
+#else
+#include <uv/errno.h>
+#define UM_NUMBER(name) UV__##name
+#endif
+
 enum {
-  UM_EINVAL = UV__EINVAL,
-  UM_ENOMEM = UV__ENOMEM,
-  UM_ECANCELED = UV__ECANCELED,
-  UM_ECONNRESET = UV__ECONNRESET,
-  UM_ETIMEDOUT = UV__ETIMEDOUT,
-  UM_ENOTCONN = UV__ENOTCONN,
-  UM_EOF = UV__EOF,
+  UM_EINVAL = UM_NUMBER(EINVAL),
+  UM_ENOMEM = UM_NUMBER(ENOMEM),
+  UM_ECANCELED = UM_NUMBER(ECANCELED),
+  UM_ECONNRESET = UM_NUMBER(ECONNRESET),
+  UM_ETIMEDOUT = UM_NUMBER(ETIMEDOUT),
+  UM_ENOTCONN = UM_NUMBER(ENOTCONN),
+  UM_EOF = UM_NUMBER(EOF),
 };
+
+#undef UM_NUMBER
 
 #endif

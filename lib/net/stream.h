@@ -22,10 +22,15 @@ struct um_stream_ops {
    * doomed the stream: up->ended will not repeat it, only close is left. */
   int (*write)(struct um_stream *s, struct um_buf *bytes, size_t *ret_taken);
   void (*read)(struct um_stream *s, bool on); /* on after connected */
+  /* Nothing more will be written: the peer sees the end, reading goes on. Only
+   * when connected and not busy; more than once is fine. */
+  void (*finish)(struct um_stream *s);
   /* Legal at any moment, once. No further call up but `closed`; that one
    * always comes, later. Resolver look-ups still under way are orphaned. */
   void (*close)(struct um_stream *s);
-  void (*tick)(struct um_stream *s); /* the owner's timer passed ->deadline */
+  /* The owner's timer passed ->deadline; too early is fine. What comes of it
+   * is told later, after the sockets were looked at. */
+  void (*tick)(struct um_stream *s);
   void (*ref)(struct um_stream *s, bool on); /* as uv_ref and uv_unref */
   bool (*owns)(const struct um_stream *s, const uv_handle_t *h);
 };
@@ -39,21 +44,22 @@ struct um_stream_up {
    * them and keeps nothing. */
   void (*bytes)(void *up, uint8_t *data, size_t len);
   void (*written)(void *up, size_t n); /* the kernel took n more bytes */
-  void (*ended)(void *up, int status); /* once: UV_EOF or what failed */
-  void (*closed)(void *up);            /* all handles are gone; the stream is
-                                          freed when this returns */
+  /* Once: UV_EOF, what failed, UV_ECANCELED if the host closed our handle. */
+  void (*ended)(void *up, int status);
+  void (*closed)(void *up); /* all handles are gone; the stream is
+                               freed when this returns */
 };
 
 struct um_stream {
   const struct um_stream_ops *ops;
   const struct um_stream_up *up;
   void *up_arg;
-  bool busy; /* bytes of the last write are still held: do not write */
+  bool busy;         /* bytes of the last write are still held: do not write */
   uint64_t deadline; /* uv_now() at which to call tick; UINT64_MAX is none. The
                         owner has the one timer; it may fire late or early */
-  int phase;   /* uvmqtt_phase_t: RESOLVE or CONNECT until connected */
-  char address[64]; /* "127.0.0.1:1883" tried last or in use; "" before */
-  bool loopback;    /* the connected peer is 127/8, ::1 or a unix socket */
+  int phase;         /* uvmqtt_phase_t: RESOLVE or CONNECT until connected */
+  char address[64];  /* "127.0.0.1:1883" tried last or in use; "" before */
+  bool loopback;     /* the connected peer is 127/8, ::1 or a unix socket */
 };
 
 #endif

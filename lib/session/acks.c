@@ -84,6 +84,8 @@ int um_recv_pubrec(struct um_session *s, struct um_packet *p) {
   struct um_op *op = find(s, p->id, UM_OP_PUBLISH, &err);
   if (op == NULL && err)
     return err;
+  if (op == NULL && p->reason >= 0x80) /* ended there already */
+    return unknown(s);
   if (op == NULL)
     return um_send_ack(s, UVMQTT_PUBREL, p->id,
                        UVMQTT_REASON_PACKET_IDENTIFIER_NOT_FOUND);

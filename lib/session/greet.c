@@ -102,6 +102,7 @@ int um_greet_send(struct um_session *s) {
     memcpy(props + own, s->config->properties, n * sizeof *props);
   r = send_connect(s, props, own + n);
   um_free(props);
+  s->unanswered = s->greeted && !s->have_session;
   s->greeted = s->greeted || r == 0;
   return r;
 }
@@ -189,9 +190,10 @@ static void tell(struct um_session *s, uvmqtt_notice_kind_t kind) {
 }
 
 /* Session Present without a session of ours: [MQTT-3.2.2-4/5]. 3.1.1 has no
- * such rule, and a program that resumes counts as holding an empty one. */
+ * such rule, and a program that resumes counts as holding an empty one; so does
+ * one whose earlier CONNECT was heard and whose CONNACK was lost. */
 static int check_present(struct um_session *s, bool present) {
-  bool known = s->have_session && !s->clean_sent;
+  bool known = (s->have_session || s->unanswered) && !s->clean_sent;
   if (!present || known)
     return 0;
   if (s->version == UM_V311 || s->config->mode == UVMQTT_SESSION_RESUME)
@@ -221,13 +223,10 @@ static void tell_connected(struct um_session *s, const struct um_packet *p) {
 /* A 3.1.1 server that claims a session we asked it to discard has none of our
  * subscriptions. */
 static int enter_up(struct um_session *s, const struct um_packet *p) {
-  bool unknown = p->u.connack.session_present && !s->have_session;
-  bool resume = p->u.connack.session_present && !s->clean_sent;
-  int r = 0;
-  if (resume)
-    um_resume_present(s);
-  else
-    r = um_resume_lost(s);
+  bool present = p->u.connack.session_present;
+  bool unknown = present && (!s->have_session || s->clean_sent);
+  bool resume = present && !s->clean_sent;
+  int r = resume ? um_resume_present(s) : um_resume_lost(s);
   if (r)
     return r;
   s->have_session = true;

@@ -48,8 +48,22 @@ static bool pending(const struct um_journal *j) {
   return j->n != 0 || j->stored + 1 < j->batch;
 }
 
+/* Room for the mark that will follow, so that um_journal_mark cannot fail. */
+static bool reserve_mark(struct um_journal *j) {
+  struct um_mark *marks = grow(j->marks, j->n_marks, &j->cap_marks,
+                               sizeof *marks);
+  if (marks == NULL)
+    return false;
+  j->marks = marks;
+  return true;
+}
+
 struct um_buf *um_journal_out(struct um_journal *j) {
-  return pending(j) || j->n_marks != 0 ? &j->held : j->out;
+  if (j->failed)
+    return NULL;
+  if (!pending(j) && j->n_marks == 0)
+    return j->out;
+  return reserve_mark(j) ? &j->held : NULL;
 }
 
 /* The batch that the newest record is in. */
@@ -64,13 +78,6 @@ void um_journal_mark(struct um_journal *j) {
     j->marks[j->n_marks - 1].end = j->held.len;
     return;
   }
-  struct um_mark *marks = grow(j->marks, j->n_marks, &j->cap_marks,
-                               sizeof *marks);
-  if (marks == NULL) {
-    j->failed = true;
-    return;
-  }
-  j->marks = marks;
   j->marks[j->n_marks++] = (struct um_mark){newest(j), j->held.len};
 }
 

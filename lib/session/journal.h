@@ -61,7 +61,8 @@ void um_journal_init(struct um_journal *j, um_commit_fn commit, void *up,
 void um_journal_done(struct um_journal *j);
 
 void um_journal_put(struct um_journal *j, const struct um_store_op *op);
-/* The buffer for bytes that depend on everything put so far. */
+/* The buffer for bytes that depend on everything put so far; NULL when memory
+ * is out, now or since the connection began. */
 struct um_buf *um_journal_out(struct um_journal *j);
 /* Call after encoding into um_journal_out(). */
 void um_journal_mark(struct um_journal *j);

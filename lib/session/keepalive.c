@@ -12,6 +12,10 @@ static uint64_t least(uint64_t a, uint64_t b) {
   return a < b ? a : b;
 }
 
+static uint64_t in_any_case(const struct um_keepalive *k) {
+  return later(k->pinged, 2 * k->interval);
+}
+
 void um_keepalive_start(struct um_keepalive *k, uint64_t now,
                         uint16_t seconds) {
   memset(k, 0, sizeof *k);
@@ -29,7 +33,8 @@ void um_keepalive_sent(struct um_keepalive *k, uint64_t now) {
 
 void um_keepalive_received(struct um_keepalive *k, uint64_t now) {
   k->last_rx = now;
-  k->suspect = false;
+  if (now < in_any_case(k)) /* later only the PINGRESP itself helps */
+    k->suspect = false;
 }
 
 void um_keepalive_pinged(struct um_keepalive *k, uint64_t now) {
@@ -55,8 +60,7 @@ static uint64_t ping_due(const struct um_keepalive *k) {
 
 static uint64_t verdict_due(const struct um_keepalive *k) {
   uint64_t moved = k->last_rx > k->pinged ? k->last_rx : k->pinged;
-  uint64_t in_any_case = later(k->pinged, 2 * k->interval);
-  return least(later(moved, k->interval / 2), in_any_case);
+  return least(later(moved, k->interval / 2), in_any_case(k));
 }
 
 uint64_t um_keepalive_deadline(const struct um_keepalive *k) {

@@ -1,7 +1,8 @@
 #include "session/limits.h"
 
 #include "base/err.h"
-#include "wire/reason.h"
+#include "wire/topic.h"
+#include <string.h>
 
 #define PACKET_SIZE_MAX (UM_PACKET_MAX + 5u) /* with the fixed header */
 
@@ -22,6 +23,15 @@ static void read_property(struct um_limits *l, const uvmqtt_property_t *p) {
   case UVMQTT_PROPERTY_RETAIN_AVAILABLE:
     l->retain_available = p->value.num != 0;
     break;
+  case UVMQTT_PROPERTY_WILDCARD_SUBSCRIPTION_AVAILABLE:
+    l->wildcard_available = p->value.num != 0;
+    break;
+  case UVMQTT_PROPERTY_SHARED_SUBSCRIPTION_AVAILABLE:
+    l->shared_available = p->value.num != 0;
+    break;
+  case UVMQTT_PROPERTY_SUBSCRIPTION_IDENTIFIER_AVAILABLE:
+    l->identifier_available = p->value.num != 0;
+    break;
   case UVMQTT_PROPERTY_ASSIGNED_CLIENT_IDENTIFIER:
     l->assigned_client_id = p->value.str;
     break;
@@ -39,6 +49,9 @@ void um_limits_read(struct um_limits *l, uint8_t version, uint16_t keep_alive,
       .maximum_packet_size = PACKET_SIZE_MAX,
       .maximum_qos = 2,
       .retain_available = true,
+      .wildcard_available = true,
+      .shared_available = true,
+      .identifier_available = true,
   };
   for (size_t i = 0; i < connack->n_properties; i++)
     read_property(l, &connack->properties[i]);
@@ -64,19 +77,44 @@ static int check_311(const struct um_packet *p, bool drop_properties) {
   return 0;
 }
 
+static bool filter_allowed(const struct um_limits *l, const char *filter) {
+  if (!l->shared_available && um_topic_is_shared(filter))
+    return false;
+  return l->wildcard_available || strpbrk(filter, "+#") == NULL;
+}
+
+static int check_subscribe(const struct um_limits *l,
+                           const struct um_packet *p) {
+  for (size_t i = 0; i < p->u.subscribe.n; i++)
+    if (!filter_allowed(l, p->u.subscribe.filters[i].filter))
+      return UVMQTT_ENOTSUP;
+  if (l->identifier_available)
+    return 0;
+  bool has = uvmqtt_property_find(p->properties, p->n_properties,
+                                  UVMQTT_PROPERTY_SUBSCRIPTION_IDENTIFIER);
+  return has ? UVMQTT_ENOTSUP : 0;
+}
+
+static int check_publish(const struct um_limits *l,
+                         const struct um_publish *p) {
+  if (p->qos > l->maximum_qos) /* [MQTT-3.2.2-11/5] */
+    return UVMQTT_ENOTSUP;
+  if (p->retain && !l->retain_available) /* [MQTT-3.2.2-14/5] */
+    return UVMQTT_ENOTSUP;
+  return 0;
+}
+
 int um_limits_check(const struct um_limits *l, const struct um_packet *p,
                     bool drop_properties) {
-  if (l->version == UM_V311) {
-    int r = check_311(p, drop_properties);
-    if (r)
-      return r;
-  }
-  if (p->type == UVMQTT_PUBLISH) {
-    if (p->u.publish.qos > l->maximum_qos) /* [MQTT-3.2.2-11/5] */
-      return UVMQTT_ENOTSUP;
-    if (p->u.publish.retain && !l->retain_available) /* [MQTT-3.2.2-14/5] */
-      return UVMQTT_ENOTSUP;
-  }
+  int r = 0;
+  if (l->version == UM_V311)
+    r = check_311(p, drop_properties);
+  if (r == 0 && p->type == UVMQTT_PUBLISH)
+    r = check_publish(l, &p->u.publish);
+  else if (r == 0 && p->type == UVMQTT_SUBSCRIBE)
+    r = check_subscribe(l, p);
+  if (r)
+    return r;
   if (l->maximum_packet_size == PACKET_SIZE_MAX)
     return 0; /* um_encode refuses what is larger */
   size_t size = um_encoded_size(l->version, p);

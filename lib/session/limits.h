@@ -11,6 +11,9 @@ struct um_limits {
   uint32_t maximum_packet_size; /* 268,435,460 when it said nothing */
   uint8_t maximum_qos;
   bool retain_available;
+  bool wildcard_available;
+  bool shared_available;
+  bool identifier_available;
   const char *assigned_client_id; /* borrowed from the CONNACK, or NULL */
 };
 

@@ -75,6 +75,18 @@ void um_outbox_add_first(struct um_outbox *o, struct um_list *ops) {
   }
 }
 
+void um_outbox_drop_restores(struct um_outbox *o) {
+  struct um_list *at = o->requests.next;
+  while (at != &o->requests) {
+    struct um_op *op = op_of(at);
+    at = at->next;
+    if (op->id != 0)
+      continue;
+    um_outbox_finish(o, op, 0, 0);
+    um_outbox_free(o, op);
+  }
+}
+
 struct um_op *um_outbox_next(const struct um_outbox *o, size_t quota) {
   if (!um_list_empty(&o->requests)) /* [MQTT-3.3.4-8/5], [MQTT-4.9.0-3/5] */
     return op_of(o->requests.next);

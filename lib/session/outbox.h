@@ -39,6 +39,8 @@ int um_outbox_admit(const struct um_outbox *o, size_t charge);
 void um_outbox_add(struct um_outbox *o, struct um_op *op);
 /* A whole list of SUBSCRIBE ops, before all others, whatever the budget. */
 void um_outbox_add_first(struct um_outbox *o, struct um_list *ops);
+/* Frees waiting SUBSCRIBE ops of the session's own (id 0). */
+void um_outbox_drop_restores(struct um_outbox *o);
 /* The next op to encode: SUBSCRIBE lane, PUBREL again, PUBLISH again, and,
  * when the quota is not used up, PUBLISH. NULL: nothing may leave now. */
 struct um_op *um_outbox_next(const struct um_outbox *o, size_t quota);

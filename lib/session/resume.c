@@ -6,8 +6,24 @@ static struct um_op *op_of(const struct um_list *link) {
   return um_list_of(link, struct um_op, link);
 }
 
-void um_resume_present(struct um_session *s) {
+/* Makes the SUBSCRIBE requests, in place of those of an earlier time that were
+ * not answered. Stays due until it worked. */
+static int restore(struct um_session *s) {
+  struct um_list ops;
+  um_list_init(&ops);
+  if (!s->restore_due)
+    return 0;
+  um_outbox_drop_restores(&s->outbox);
+  int r = um_subs_restore(&s->subs, s->version, s->limits.maximum_packet_size,
+                          &s->outbox.pool, &ops);
+  um_outbox_add_first(&s->outbox, &ops);
+  s->restore_due = r != 0;
+  return r;
+}
+
+int um_resume_present(struct um_session *s) {
   um_outbox_resume(&s->outbox); /* [MQTT-4.4.0-1/both] */
+  return restore(s);
 }
 
 /* What becomes of one in-flight message, for the store: R3. */
@@ -34,8 +50,6 @@ static void note_new_epoch(struct um_session *s, bool fail) {
 void um_resume_forget(struct um_session *s) {
   bool fail = s->config->lost == UVMQTT_LOST_FAIL;
   bool held = s->outbox.n_inflight != 0 || s->inbox.n_open != 0;
-  if (!held && !s->have_session)
-    return;
   note_new_epoch(s, fail);
   s->forgotten = s->forgotten || held;
   s->lost_messages += um_outbox_session_lost(&s->outbox, fail);
@@ -43,14 +57,11 @@ void um_resume_forget(struct um_session *s) {
 }
 
 int um_resume_lost(struct um_session *s) {
-  struct um_list ops;
-  um_list_init(&ops);
-  um_resume_forget(s);
-  s->forgotten = s->forgotten || s->subs.n != 0;
-  int r = um_subs_restore(&s->subs, s->version, s->limits.maximum_packet_size,
-                          &s->outbox.pool, &ops);
-  um_outbox_add_first(&s->outbox, &ops);
-  return r;
+  if (s->have_session)
+    um_resume_forget(s);
+  s->restore_due = s->subs.n != 0;
+  s->forgotten = s->forgotten || s->restore_due;
+  return restore(s);
 }
 
 void um_resume_report(struct um_session *s) {

@@ -5,8 +5,9 @@
 
 #include "session/session.h"
 
-/* The server has the session: what was in flight goes again, in order. */
-void um_resume_present(struct um_session *s);
+/* The server has the session: what was in flight goes again, in order.
+ * UM_ENOMEM. */
+int um_resume_present(struct um_session *s);
 /* It has not: in-flight messages by policy, subscriptions restored, one notice
  * (after the owner heard of the connection). UM_ENOMEM. */
 int um_resume_lost(struct um_session *s);

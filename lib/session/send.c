@@ -9,8 +9,10 @@ static int encode(struct um_session *s, struct um_buf *to,
   int r = um_encode(to, s->version, p);
   if (r)
     return r;
-  s->appended += s->out.len - before;
   s->counters.packets_sent++;
+  if (to != &s->out)
+    return 0; /* held back: counts when it is released */
+  s->appended += s->out.len - before;
   um_keepalive_sent(&s->keepalive, s->now);
   return 0;
 }
@@ -20,11 +22,11 @@ int um_send(struct um_session *s, const struct um_packet *p) {
 }
 
 int um_send_guarded(struct um_session *s, const struct um_packet *p) {
-  int r = encode(s, um_journal_out(&s->journal), p);
-  if (r)
-    return r;
-  um_journal_mark(&s->journal);
-  return s->journal.failed ? UM_ENOMEM : 0;
+  struct um_buf *to = um_journal_out(&s->journal);
+  int r = to == NULL ? UM_ENOMEM : encode(s, to, p);
+  if (r == 0)
+    um_journal_mark(&s->journal);
+  return r;
 }
 
 int um_send_ack(struct um_session *s, uint8_t type, uint16_t id,
@@ -139,7 +141,8 @@ static int send_op(struct um_session *s, struct um_op *op) {
 }
 
 void um_send_waiting(struct um_session *s) {
-  while (s->state == UM_SESSION_UP && um_send_backlog(s) < UM_OUT_ENOUGH) {
+  while (s->state == UM_SESSION_UP && !s->halted &&
+         um_send_backlog(s) < UM_OUT_ENOUGH) {
     struct um_op *op = um_outbox_next(&s->outbox, s->limits.receive_maximum);
     if (op == NULL || send_op(s, op))
       return; /* out of memory, or of ids: later */

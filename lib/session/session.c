@@ -50,6 +50,7 @@ int um_session_up(struct um_session *s, uint64_t now) {
   s->appended = s->taken = 0;
   memset(&s->ending, 0, sizeof s->ending);
   s->scratch.version = s->frame.version = s->version;
+  s->frame.max_packet = s->frame.rest.max = s->config->maximum_packet_size;
   int r = um_greet_send(s);
   s->state = r ? UM_SESSION_FAILED : UM_SESSION_GREETING;
   s->ending.code = r;
@@ -65,19 +66,27 @@ static void drop_bytes(struct um_session *s) {
   s->appended = s->taken = 0;
 }
 
+/* Those whose bytes the kernel has keep their good end. */
+static void end_receipts(struct um_session *s, int status) {
+  if (s->receipts_status != 0)
+    return; /* of an earlier end, not settled yet */
+  s->receipts_status = status;
+  s->receipts_taken = s->taken;
+}
+
 void um_session_down(struct um_session *s, uint64_t now, int code) {
   bool closed_by_peer = code == UM_EOF || code == UM_ECONNRESET;
   s->now = now;
   if (s->state == UM_SESSION_GREETING && !s->heard && closed_by_peer)
     um_greet_silent_end(s);
   s->state = UM_SESSION_DOWN;
+  s->halted = false;
   s->journal.failed = false;
+  end_receipts(s, UM_ECONNRESET);
   drop_bytes(s);
   um_keepalive_stop(&s->keepalive);
   um_inbox_new_connection(&s->inbox);
   um_outbox_link_down(&s->outbox);
-  if (s->receipts_status == 0)
-    s->receipts_status = UM_ECONNRESET;
   um_journal_commit(&s->journal);
 }
 
@@ -152,11 +161,12 @@ static bool is_violation(int err) {
 /* The connection is over for a reason. A violation is answered in 5.0; in 3.1.1
  * a DISCONNECT would cancel our own Will ([MQTT-4.8.0-1/311]). */
 static int fail(struct um_session *s, int err) {
-  bool violation = is_violation(err) || err == UVMQTT_ENOCLIENTID;
+  /* [MQTT-3.2.2-16/5] leaves out the identifier: a protocol error, too */
+  int answer = err == UVMQTT_ENOCLIENTID ? UVMQTT_EPROTOCOL : err;
   struct um_packet p = {.type = UVMQTT_DISCONNECT,
-                        .reason = um_reason_of_violation(err)};
+                        .reason = um_reason_of_violation(answer)};
   um_journal_drop(&s->journal);
-  if (violation && s->version == UM_V5) /* [MQTT-4.13.2-1/5] */
+  if (is_violation(answer) && s->version == UM_V5) /* [MQTT-4.13.2-1/5] */
     um_send(s, &p);
   s->state = UM_SESSION_FAILED;
   s->ending.code = err;
@@ -172,6 +182,7 @@ int um_session_feed(struct um_session *s, uint64_t now, uint8_t *data,
   if (!receiving(s))
     return 0;
   s->heard = true;
+  s->silent_ends = 0;
   um_keepalive_received(&s->keepalive, now);
   um_frame_push(&s->frame, data, len);
   while (r == 0 && receiving(s) && (r = um_frame_next(&s->frame, &frame)) > 0)
@@ -182,10 +193,11 @@ int um_session_feed(struct um_session *s, uint64_t now, uint8_t *data,
   return r;
 }
 
-void um_session_drain(struct um_session *s, uint64_t now) {
+int um_session_drain(struct um_session *s, uint64_t now) {
   s->now = now;
   um_send_waiting(s);
   um_journal_commit(&s->journal);
+  return s->journal.failed ? fail(s, UM_ENOMEM) : 0;
 }
 
 void um_session_written(struct um_session *s, size_t n) {
@@ -213,7 +225,10 @@ uint64_t um_session_deadline(const struct um_session *s) {
 void um_session_stored(struct um_session *s, uint64_t batch) {
   size_t before = s->out.len;
   um_journal_stored(&s->journal, batch);
+  if (s->out.len == before)
+    return;
   s->appended += s->out.len - before;
+  um_keepalive_sent(&s->keepalive, s->now);
 }
 
 void um_session_halt(struct um_session *s) {
@@ -265,6 +280,6 @@ bool um_session_flushed(const struct um_session *s) {
 
 void um_session_cancel_all(struct um_session *s, int status) {
   um_outbox_cancel_all(&s->outbox, status);
-  s->receipts_status = status;
+  end_receipts(s, status);
   s->halted = false;
 }

@@ -10,7 +10,8 @@
  * delivered. Then take what is in session->out.
  *
  * Events run inside feed and settle only (and `commit` at the end of every
- * call). Requests may be made inside events. To end things inside an event
+ * call). settle delivers what was due when it was called; while callbacks make
+ * more due, um_session_unsettled stays true. Requests may be made inside events. To end things inside an event
  * call um_session_halt; feed and settle then return at once.
  */
 #ifndef UM_SESSION_SESSION_H
@@ -93,6 +94,7 @@ struct um_session {
   uint8_t silent_ends; /* connections closed without a byte after CONNECT */
   bool heard;         /* a byte came on this connection */
   bool greeted;       /* a CONNECT was sent in this object's life */
+  bool unanswered;    /* an earlier CONNECT may have made a session */
   bool have_session;  /* a CONNACK accepted us once */
   bool clean_sent;    /* in the CONNECT of this connection */
   bool force_clean;   /* after SESSION_MISMATCH: the next CONNECT */
@@ -100,7 +102,9 @@ struct um_session {
                          report it with what was lost: */
   size_t lost_messages;
   bool fell_back;     /* VERSION_FALLBACK is due in settle */
-  int receipts_status; /* not 0: all receipts end so */
+  bool restore_due;   /* subscriptions are lost and no ops made for them yet */
+  int receipts_status; /* not 0: the receipts end so, but for those up to: */
+  uint64_t receipts_taken;
   char *assigned_id;  /* by the server, NULL: config's is used */
   uint64_t next_id;
   uint64_t appended;  /* bytes put into out since up */
@@ -142,8 +146,9 @@ void um_session_down(struct um_session *s, uint64_t now, int code);
  * down. The chunk is overwritten in place. */
 int um_session_feed(struct um_session *s, uint64_t now, uint8_t *data,
                     size_t len);
-/* Moves waiting requests into out while it holds less than UM_OUT_ENOUGH. */
-void um_session_drain(struct um_session *s, uint64_t now);
+/* Moves waiting requests into out while it holds less than UM_OUT_ENOUGH. 0, or
+ * UM_ENOMEM when the journal could not be kept: as an error of feed. */
+int um_session_drain(struct um_session *s, uint64_t now);
 /* The kernel took n more bytes. */
 void um_session_written(struct um_session *s, size_t n);
 /* 0 or UVMQTT_EKEEPALIVE: the server is gone. May encode PINGREQ. */

@@ -4,10 +4,13 @@
 
 #include "base/err.h"
 
-static struct um_op *first_done(const struct um_session *s) {
+/* The first one finished, unless it was asked for only after `limit`. */
+static struct um_op *first_done(const struct um_session *s, uint64_t limit) {
   const struct um_list *done = &s->outbox.done;
-  return um_list_empty(done) ? NULL
-                             : um_list_of(done->next, struct um_op, link);
+  if (um_list_empty(done))
+    return NULL;
+  struct um_op *op = um_list_of(done->next, struct um_op, link);
+  return op->id < limit ? op : NULL;
 }
 
 /* Up to which position of the stream receipts are due. */
@@ -15,25 +18,43 @@ static uint64_t receipts_up_to(const struct um_session *s) {
   return s->receipts_status == 0 ? s->taken : UINT64_MAX;
 }
 
-static bool receipt_due(const struct um_session *s, uint64_t *ret_id) {
+static bool receipt_due(const struct um_session *s, uint64_t limit,
+                        uint64_t *ret_id) {
   const struct um_receipts *r = &s->receipts;
   if (r->n == 0 || r->ring[r->first].end > receipts_up_to(s))
     return false;
   *ret_id = r->ring[r->first].id;
-  return true;
+  return *ret_id < limit;
 }
 
 bool um_session_unsettled(const struct um_session *s) {
   uint64_t id;
-  return s->fell_back || first_done(s) != NULL || receipt_due(s, &id);
+  return s->fell_back || first_done(s, UINT64_MAX) != NULL ||
+         receipt_due(s, UINT64_MAX, &id);
 }
 
 static void deliver_receipt(struct um_session *s) {
   struct um_receipt receipt;
   if (!um_receipts_pop(&s->receipts, receipts_up_to(s), &receipt))
     return;
-  uvmqtt_result_t result = {.id = receipt.id, .status = s->receipts_status};
+  bool taken = s->receipts_status == 0 || receipt.end <= s->receipts_taken;
+  uvmqtt_result_t result = {.id = receipt.id,
+                            .status = taken ? 0 : s->receipts_status};
   s->events->completed(s->up, receipt.cb, receipt.arg, &result);
+}
+
+/* A subscription that was to be restored and cannot even be asked for. */
+static void tell_unrestored(struct um_session *s, const struct um_op *op) {
+  for (size_t i = 0; i < op->u.subscribe.n && !s->halted; i++) {
+    uvmqtt_notice_t notice = {.kind = UVMQTT_NOTICE_SUBSCRIPTION_REFUSED,
+                              .filter = op->u.subscribe.filters[i].filter};
+    um_subs_remove(&s->subs, notice.filter);
+    s->events->notice(s->up, &notice);
+  }
+}
+
+static bool is_restore(const struct um_op *op) {
+  return op->id == 0 && op->status != 0 && op->status != UM_ECANCELED;
 }
 
 static void deliver_op(struct um_session *s, struct um_op *op) {
@@ -41,6 +62,8 @@ static void deliver_op(struct um_session *s, struct um_op *op) {
       .id = op->id, .status = op->status, .reason = op->reason};
   uvmqtt_request_cb cb = op->cb;
   void *arg = op->arg;
+  if (is_restore(op))
+    tell_unrestored(s, op);
   um_outbox_free(&s->outbox, op);
   if (cb != NULL)
     s->events->completed(s->up, cb, arg, &result);
@@ -53,10 +76,10 @@ static void tell_fall_back(struct um_session *s) {
 }
 
 /* The older request first. False: nothing was due. */
-static bool deliver_one(struct um_session *s) {
+static bool deliver_one(struct um_session *s, uint64_t limit) {
   uint64_t receipt;
-  struct um_op *op = first_done(s);
-  bool due = receipt_due(s, &receipt);
+  struct um_op *op = first_done(s, limit);
+  bool due = receipt_due(s, limit, &receipt);
   if (op != NULL && (!due || op->id < receipt))
     deliver_op(s, op);
   else if (due)
@@ -65,10 +88,11 @@ static bool deliver_one(struct um_session *s) {
 }
 
 void um_session_settle(struct um_session *s) {
+  uint64_t limit = s->next_id; /* what callbacks ask for waits */
   if (s->fell_back && !s->halted)
     tell_fall_back(s);
-  while (!s->halted && deliver_one(s))
+  while (!s->halted && deliver_one(s, limit))
     ;
-  if (!s->halted)
+  if (!s->halted && s->receipts.n == 0)
     s->receipts_status = 0;
 }

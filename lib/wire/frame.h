@@ -9,11 +9,12 @@
 #include "wire/packet.h"
 
 struct um_frame {
-  struct um_buf rest;    /* a fragment: the beginning of one packet */
-  uint8_t version;       /* overlong lengths are malformed in 5.0 only */
-  size_t max_packet;     /* of a whole packet, header included */
-  uint8_t *chunk;        /* what is left of the chunk being read */
+  struct um_buf rest; /* a fragment: the beginning of one packet */
+  uint8_t version;    /* overlong lengths are malformed in 5.0 only */
+  size_t max_packet;  /* of a whole packet, header included */
+  uint8_t *chunk;     /* what is left of the chunk being read */
   size_t chunk_len;
+  bool handed_out; /* the fragment became the packet last returned */
 };
 
 void um_frame_init(struct um_frame *f, uint8_t version, size_t max_packet);

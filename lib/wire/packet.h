@@ -80,6 +80,15 @@ struct um_packet {
   } u;
 };
 
+/* What the fixed header of each type looks like and who may send it. */
+struct um_packet_rule {
+  uint8_t flags;      /* the low nibble; ignored for PUBLISH */
+  uint8_t senders[2]; /* 3.1.1, 5.0: bit 1u << UM_CLIENT, 1u << UM_SERVER;
+                         0: no such type in this version */
+};
+
+extern const struct um_packet_rule um_packet_rules[16];
+
 /* What decoding needs besides the bytes; reused from packet to packet so that
  * nothing is allocated in steady state. Zero-initialise, set the first three,
  * um_scratch_done at the end. */
@@ -90,7 +99,7 @@ struct um_scratch {
   size_t max_properties; /* more in one packet: UVMQTT_ETOOBIG; 0 is 1,000 */
   uvmqtt_property_t *properties;
   size_t n_properties, cap_properties;
-  void *items; /* filters of SUBSCRIBE and UNSUBSCRIBE */
+  void *items;      /* filters of SUBSCRIBE and UNSUBSCRIBE */
   size_t cap_items; /* bytes */
   uvmqtt_message_t will;
 };
@@ -123,9 +132,9 @@ int um_encode(struct um_buf *out, uint8_t version, const struct um_packet *p);
 size_t um_encoded_size(uint8_t version, const struct um_packet *p);
 
 /* Checks of what a caller passes, used by the API before anything is queued.
- * 0, or UVMQTT_ETOPIC, _EFILTER, _EQOS, _EPROPERTY, _EUTF8, UM_EINVAL. */
-int um_check_message(const uvmqtt_message_t *m, uint8_t in); /* UVMQTT_PUBLISH,
-                                                        or 0 for a Will */
+ * 0, or UVMQTT_ETOPIC, _EFILTER, _EQOS, _EPROPERTY, _EUTF8, UM_EINVAL. `in` is
+ * UVMQTT_PUBLISH, or 0 for a Will. */
+int um_check_message(const uvmqtt_message_t *m, uint8_t in);
 int um_check_subscription(const uvmqtt_subscription_t *s);
 int um_check_filter(const char *filter);
 /* `in`: packet type, 0 for a Will. Known id, allowed there for a client, not

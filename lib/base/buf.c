@@ -1,0 +1,126 @@
+#include "base/buf.h"
+#include "base/alloc.h"
+#include "base/err.h"
+
+#include <string.h>
+
+enum { SMALLEST = 64 };
+
+void um_buf_init(struct um_buf *b, size_t max, struct um_pool *pool) {
+  *b = (struct um_buf){.max = max, .pool = pool};
+}
+
+void um_buf_done(struct um_buf *b) {
+  um_free(b->data);
+  um_buf_init(b, b->max, b->pool);
+}
+
+void um_pool_done(struct um_pool *p) {
+  um_free(p->block);
+  *p = (struct um_pool){NULL, 0};
+}
+
+static void take_block(struct um_buf *b) {
+  if (b->pool == NULL || b->pool->block == NULL)
+    return;
+  b->data = b->pool->block;
+  b->cap = b->pool->size;
+  b->pool->block = NULL;
+  b->pool->size = 0;
+}
+
+static void move_to_front(struct um_buf *b) {
+  memmove(b->data, b->data + b->off, b->len);
+  b->off = 0;
+}
+
+/* Doubling, so that appending costs the same however much there is. */
+static size_t next_cap(const struct um_buf *b, size_t need) {
+  size_t cap = b->cap > b->max / 2 ? b->max : b->cap * 2;
+  if (cap < SMALLEST)
+    cap = SMALLEST;
+  if (cap > b->max)
+    cap = b->max;
+  return cap < need ? need : cap;
+}
+
+/* realloc would copy the consumed bytes, too. */
+static bool grow(struct um_buf *b, size_t need) {
+  size_t cap = next_cap(b, need);
+  uint8_t *data;
+  if (b->off == 0) {
+    data = um_realloc(b->data, cap);
+    if (data == NULL)
+      return false;
+  } else {
+    data = um_malloc(cap);
+    if (data == NULL)
+      return false;
+    memcpy(data, um_buf_head(b), b->len);
+    um_free(b->data);
+  }
+  b->data = data;
+  b->off = 0;
+  b->cap = cap;
+  return true;
+}
+
+static bool make_room(struct um_buf *b, size_t n) {
+  size_t need = b->len + (n > 0 ? n : 1);
+  if (b->data == NULL)
+    take_block(b);
+  if (b->data == NULL || b->cap < need)
+    return grow(b, need);
+  if (b->cap - b->off >= need)
+    return true;
+  /* Moving more than was consumed, again and again, would be quadratic. */
+  if (b->off < b->len && b->cap < b->max)
+    return grow(b, need);
+  move_to_front(b);
+  return true;
+}
+
+uint8_t *um_buf_reserve(struct um_buf *b, size_t n) {
+  if (n > b->max || b->len > b->max - n)
+    return NULL;
+  if (b->data == NULL || b->cap - b->off - b->len < n)
+    if (!make_room(b, n))
+      return NULL;
+  return b->data + b->off + b->len;
+}
+
+void um_buf_commit(struct um_buf *b, size_t n) {
+  b->len += n;
+}
+
+int um_buf_append(struct um_buf *b, const void *p, size_t n) {
+  uint8_t *room = um_buf_reserve(b, n);
+  if (room == NULL)
+    return UM_ENOMEM;
+  if (n > 0)
+    memcpy(room, p, n);
+  b->len += n;
+  return 0;
+}
+
+void um_buf_consume(struct um_buf *b, size_t n) {
+  b->len -= n;
+  b->off = b->len == 0 ? 0 : b->off + n;
+}
+
+void um_buf_release(struct um_buf *b) {
+  if (b->len > 0)
+    return;
+  if (b->pool != NULL && b->pool->block == NULL) {
+    b->pool->block = b->data;
+    b->pool->size = b->cap;
+    b->data = NULL;
+  }
+  um_buf_done(b);
+}
+
+void um_buf_swap(struct um_buf *a, struct um_buf *b) {
+  struct um_buf old = *a;
+  *a = (struct um_buf){b->data, b->off, b->len, b->cap, a->max, a->pool};
+  *b = (struct um_buf){old.data, old.off, old.len, old.cap, b->max, b->pool};
+}

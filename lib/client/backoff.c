@@ -1,0 +1,70 @@
+#include "client/backoff.h"
+
+#include "base/err.h"
+#include <stddef.h>
+#include <uvmqtt/reason.h>
+
+#define DOUBLINGS_MAX 31u
+
+/* What waits longer than a lost connection. */
+static const struct {
+  uint8_t reason;
+  enum um_backoff_class c;
+} by_reason[] = {
+    {UVMQTT_REASON_UNSUPPORTED_PROTOCOL_VERSION, UM_BACKOFF_SLOW},
+    {UVMQTT_REASON_CLIENT_IDENTIFIER_NOT_VALID, UM_BACKOFF_SLOW},
+    {UVMQTT_REASON_BAD_USER_NAME_OR_PASSWORD, UM_BACKOFF_SLOW},
+    {UVMQTT_REASON_NOT_AUTHORIZED, UM_BACKOFF_SLOW},
+    {UVMQTT_REASON_BANNED, UM_BACKOFF_SLOW},
+    {UVMQTT_REASON_BAD_AUTHENTICATION_METHOD, UM_BACKOFF_SLOW},
+    {UVMQTT_REASON_SESSION_TAKEN_OVER, UM_BACKOFF_TAKEOVER},
+    {UVMQTT_REASON_SERVER_BUSY, UM_BACKOFF_BUSY},
+    {UVMQTT_REASON_SERVER_SHUTTING_DOWN, UM_BACKOFF_BUSY},
+    {UVMQTT_REASON_QUOTA_EXCEEDED, UM_BACKOFF_BUSY},
+    {UVMQTT_REASON_CONNECTION_RATE_EXCEEDED, UM_BACKOFF_BUSY},
+};
+
+/* The shortest wait of each class, ms. */
+static const uint32_t floor_of[] = {
+    [UM_BACKOFF_TRANSIENT] = 1,  [UM_BACKOFF_BUSY] = 5000,
+    [UM_BACKOFF_TAKEOVER] = 10000, [UM_BACKOFF_SLOW] = 30000,
+    [UM_BACKOFF_POISON] = 1,
+};
+
+void um_backoff_reset(struct um_backoff *b) {
+  b->n = 0;
+}
+
+static uint64_t ceiling(struct um_backoff *b) {
+  uint64_t most = (uint64_t)b->min << b->n;
+  if (b->n < DOUBLINGS_MAX)
+    b->n++;
+  return most < b->max ? most : b->max;
+}
+
+uint64_t um_backoff_next(struct um_backoff *b, enum um_backoff_class c,
+                         uint64_t random) {
+  uint64_t most = ceiling(b);
+  if (c == UM_BACKOFF_POISON)
+    return b->max;
+  if (c == UM_BACKOFF_TRANSIENT)
+    return 1 + random % (most == 0 ? 1 : most);
+  uint64_t least = floor_of[c];
+  return least + random % (most > least ? most : least);
+}
+
+enum um_backoff_class um_backoff_class_of(int err, uint8_t reason) {
+  for (size_t i = 0; i < sizeof by_reason / sizeof by_reason[0]; i++)
+    if (reason == by_reason[i].reason)
+      return by_reason[i].c;
+  switch (err) {
+  case UVMQTT_EINSECURE: /* nothing will change by itself */
+  case UVMQTT_EVERSION:
+  case UVMQTT_ENOTSUP:
+  case UVMQTT_ECLIENTID:
+  case UVMQTT_ENOCLIENTID:
+    return UM_BACKOFF_SLOW;
+  default:
+    return UM_BACKOFF_TRANSIENT;
+  }
+}

@@ -1,0 +1,303 @@
+/* The public calls: arguments checked, wishes noted, nothing called back. */
+#include "client/client.h"
+
+#include "base/alloc.h"
+#include "client/link.h"
+#include "client/pump.h"
+#include "client/report.h"
+#include <stddef.h>
+#include <string.h>
+
+#define LEAVE_TIMEOUT 5000u /* ms */
+
+/* Making. */
+
+static void init(uvmqtt_t *m, uv_loop_t *loop, void *data) {
+  const struct um_options *o = &m->options;
+  um_list_init(&m->in_loop);
+  um_list_init(&m->in_dirty);
+  um_handles_init(&m->handles, loop, false, m);
+  m->backoff.min = o->reconnect_min;
+  m->backoff.max = o->reconnect_max;
+  m->data = data;
+  m->armed = m->deadline = m->leave.deadline = UM_NEVER;
+  m->retry_in = UVMQTT_OFF;
+  um_report_clear(m);
+}
+
+int uvmqtt_new(uv_loop_t *loop, const uvmqtt_options_t *options,
+               uvmqtt_t **ret) {
+  if (loop == NULL || options == NULL || ret == NULL)
+    return UV_EINVAL;
+  uvmqtt_t *m = um_calloc(1, sizeof *m);
+  if (m == NULL)
+    return UV_ENOMEM;
+  int r = um_options_read(options, &m->options);
+  if (r) {
+    um_free(m);
+    return r;
+  }
+  bool has_data =
+      options->size >= offsetof(uvmqtt_options_t, data) + sizeof(void *);
+  init(m, loop, has_data ? options->data : NULL);
+  m->loop = um_loop_join(loop, m);
+  if (m->loop == NULL) {
+    um_options_done(&m->options);
+    um_free(m);
+    return UV_ENOMEM;
+  }
+  um_session_init(&m->session, &m->options.config, &um_pump_events, m,
+                  &m->loop->pool);
+  *ret = m;
+  return 0;
+}
+
+/* Every call begins with this. */
+static int usable(const uvmqtt_t *m) {
+  if (m == NULL)
+    return UV_EINVAL;
+  return m->closing ? UV_ECANCELED : 0;
+}
+
+/* Every call that asks for something ends with this; memory for the service
+ * was there before anything was accepted. */
+static int accepted(uvmqtt_t *m, int r) {
+  if (r == 0)
+    um_pump_relieve(m);
+  return r;
+}
+
+/* Going online and offline. */
+
+int uvmqtt_connect(uvmqtt_t *m) {
+  int r = usable(m);
+  if (r == 0)
+    r = um_pump_want(m);
+  if (r)
+    return r;
+  m->wanted = true;
+  m->kicked = m->state == UVMQTT_STATE_WAITING || m->leave.asked;
+  return 0;
+}
+
+static int take_leave_options(const uvmqtt_disconnect_options_t *from,
+                              uvmqtt_disconnect_options_t *ret) {
+  memset(ret, 0, sizeof *ret);
+  if (from == NULL)
+    return 0;
+  if (from->size == 0 || from->size > sizeof *ret)
+    return UV_EINVAL;
+  memcpy(ret, from, from->size);
+  if ((int)ret->mode < UVMQTT_DISCONNECT_FLUSH ||
+      (int)ret->mode > UVMQTT_DISCONNECT_NOW)
+    return UV_EINVAL;
+  if (ret->reason != UVMQTT_REASON_SUCCESS &&
+      ret->reason != UVMQTT_REASON_DISCONNECT_WITH_WILL_MESSAGE)
+    return UV_EINVAL;
+  return um_check_properties(ret->properties, ret->n_properties,
+                             UVMQTT_DISCONNECT);
+}
+
+/* [MQTT-3.14.2-2/5]: an expiry of 0 in CONNECT cannot be raised now. */
+static int check_leave_expiry(const uvmqtt_t *m,
+                              const uvmqtt_disconnect_options_t *o) {
+  const struct um_session_config *c = &m->options.config;
+  bool zero = c->mode == UVMQTT_SESSION_CLEAN || c->session_expiry == 0;
+  const uvmqtt_property_t *p =
+      uvmqtt_property_find(o->properties, o->n_properties,
+                           UVMQTT_PROPERTY_SESSION_EXPIRY_INTERVAL);
+  return p != NULL && p->value.num != 0 && zero ? UVMQTT_EPROPERTY : 0;
+}
+
+static int copy_leave(uvmqtt_t *m, const uvmqtt_disconnect_options_t *o) {
+  if (o->n_properties == 0)
+    return 0;
+  m->leave.properties = um_op_unsubscribe(&m->options.pool, NULL, 0,
+                                          o->properties, o->n_properties);
+  return m->leave.properties == NULL ? UV_ENOMEM : 0;
+}
+
+int uvmqtt_disconnect(uvmqtt_t *m, const uvmqtt_disconnect_options_t *options,
+                      uvmqtt_request_cb cb, void *arg) {
+  uvmqtt_disconnect_options_t o;
+  int r = usable(m);
+  if (r == 0)
+    r = take_leave_options(options, &o);
+  if (r == 0)
+    r = check_leave_expiry(m, &o);
+  if (r == 0 && m->leave.asked)
+    return UV_EALREADY;
+  if (r == 0)
+    r = um_pump_want(m);
+  if (r == 0)
+    r = copy_leave(m, &o);
+  if (r)
+    return r;
+  m->leave.asked = true;
+  m->leave.mode = o.mode;
+  m->leave.reason = o.reason;
+  m->leave.cb = cb;
+  m->leave.arg = arg;
+  uint32_t timeout = o.timeout == 0 ? LEAVE_TIMEOUT : o.timeout;
+  m->leave.deadline = um_pump_now(m) + timeout;
+  m->wanted = false;
+  m->kicked = false;
+  return 0;
+}
+
+void uvmqtt_close(uvmqtt_t *m, uvmqtt_close_cb cb, void *arg) {
+  if (m == NULL || m->closing)
+    return;
+  m->closing = true;
+  m->close_cb = cb;
+  m->close_arg = arg;
+  um_session_halt(&m->session);
+  um_loop_mark(m->loop, m);
+}
+
+/* Requests. */
+
+int uvmqtt_publish(uvmqtt_t *m, const uvmqtt_message_t *message,
+                   uvmqtt_request_cb cb, void *arg, uint64_t *ret_id) {
+  int r = usable(m);
+  if (r == 0 && message == NULL)
+    r = UV_EINVAL;
+  if (r == 0)
+    r = um_check_message(message, UVMQTT_PUBLISH);
+  if (r == 0)
+    r = um_pump_want(m);
+  if (r)
+    return r;
+  r = um_session_publish(&m->session, uv_now(m->loop->uv), message, cb, arg,
+                         ret_id);
+  return accepted(m, r);
+}
+
+static int check_subscriptions(const uvmqtt_subscription_t *filters, size_t n,
+                               const uvmqtt_property_t *properties,
+                               size_t n_properties) {
+  if (filters == NULL || n == 0) /* [MQTT-3.8.3-2/5], [MQTT-3.8.3-3/311] */
+    return UV_EINVAL;
+  for (size_t i = 0; i < n; i++) {
+    int r = um_check_subscription(&filters[i]);
+    if (r)
+      return r;
+  }
+  return um_check_properties(properties, n_properties, UVMQTT_SUBSCRIBE);
+}
+
+int uvmqtt_subscribe(uvmqtt_t *m, const uvmqtt_subscription_t *filters,
+                     size_t n, const uvmqtt_property_t *properties,
+                     size_t n_properties, uvmqtt_request_cb cb, void *arg,
+                     uint64_t *ret_id) {
+  int r = usable(m);
+  if (r == 0)
+    r = check_subscriptions(filters, n, properties, n_properties);
+  if (r == 0)
+    r = um_pump_want(m);
+  if (r)
+    return r;
+  r = um_session_subscribe(&m->session, uv_now(m->loop->uv), filters, n,
+                           properties, n_properties, cb, arg, ret_id);
+  return accepted(m, r);
+}
+
+static int check_filters(const char *const *filters, size_t n,
+                         const uvmqtt_property_t *properties,
+                         size_t n_properties) {
+  if (filters == NULL || n == 0) /* [MQTT-3.10.3-2/both] */
+    return UV_EINVAL;
+  for (size_t i = 0; i < n; i++) {
+    int r = um_check_filter(filters[i]);
+    if (r)
+      return r;
+  }
+  return um_check_properties(properties, n_properties, UVMQTT_UNSUBSCRIBE);
+}
+
+int uvmqtt_unsubscribe(uvmqtt_t *m, const char *const *filters, size_t n,
+                       const uvmqtt_property_t *properties,
+                       size_t n_properties, uvmqtt_request_cb cb, void *arg,
+                       uint64_t *ret_id) {
+  int r = usable(m);
+  if (r == 0)
+    r = check_filters(filters, n, properties, n_properties);
+  if (r == 0)
+    r = um_pump_want(m);
+  if (r)
+    return r;
+  r = um_session_unsubscribe(&m->session, uv_now(m->loop->uv), filters, n,
+                             properties, n_properties, cb, arg, ret_id);
+  return accepted(m, r);
+}
+
+int uvmqtt_ping(uvmqtt_t *m) {
+  int r = usable(m);
+  if (r == 0)
+    r = um_pump_want(m);
+  return r ? r : um_session_ping(&m->session, uv_now(m->loop->uv));
+}
+
+/* The host. */
+
+int uvmqtt_walk_close(struct uv_handle_s *handle) {
+  uvmqtt_t *m;
+  if (handle == NULL || !um_loop_owns(handle, &m))
+    return 0;
+  uvmqtt_close(m, NULL, NULL); /* NULL: a shared handle, which goes with all */
+  return 1;
+}
+
+static void set_ref(uvmqtt_t *m, bool on) {
+  um_handles_ref(&m->handles, on);
+  if (m->stream != NULL && !m->stream_closing)
+    m->stream->ops->ref(m->stream, on);
+}
+
+void uvmqtt_ref(uvmqtt_t *m) {
+  set_ref(m, true);
+}
+
+void uvmqtt_unref(uvmqtt_t *m) {
+  set_ref(m, false);
+}
+
+/* Looking. */
+
+uvmqtt_state_t uvmqtt_state(const uvmqtt_t *m) {
+  return m->closing ? UVMQTT_STATE_CLOSED : m->state;
+}
+
+const uvmqtt_error_t *uvmqtt_last_error(const uvmqtt_t *m) {
+  return &m->error;
+}
+
+void *uvmqtt_get_data(const uvmqtt_t *m) {
+  return m->data;
+}
+
+void uvmqtt_set_data(uvmqtt_t *m, void *data) {
+  m->data = data;
+}
+
+uv_loop_t *uvmqtt_get_loop(const uvmqtt_t *m) {
+  return m->loop->uv;
+}
+
+int uvmqtt_get_stats(const uvmqtt_t *m, uvmqtt_stats_t *ret) {
+  if (m == NULL || ret == NULL || ret->size == 0)
+    return UV_EINVAL;
+  const struct um_session *s = &m->session;
+  uvmqtt_stats_t stats = m->stats;
+  stats.size = ret->size;
+  stats.packets_sent = s->counters.packets_sent;
+  stats.packets_received = s->counters.packets_received;
+  stats.unknown_acks = s->counters.unknown_acks;
+  stats.duplicates = s->counters.duplicates;
+  stats.queued = s->outbox.n_waiting;
+  stats.inflight = s->outbox.n_inflight;
+  stats.queued_bytes = s->outbox.n_bytes;
+  size_t n = ret->size < sizeof stats ? ret->size : sizeof stats;
+  memcpy(ret, &stats, n);
+  return 0;
+}

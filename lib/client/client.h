@@ -1,0 +1,75 @@
+/* client/client.h: what a client is made of. */
+#ifndef UM_CLIENT_CLIENT_H
+#define UM_CLIENT_CLIENT_H
+
+#include "base/err.h"
+#include "client/backoff.h"
+#include "client/loop.h"
+#include "client/options.h"
+#include "net/handles.h"
+#include "net/stream.h"
+#include "session/session.h"
+#include <uv.h>
+#include <uvmqtt/client.h>
+
+#define UM_DETAIL_MAX 320u
+
+/* The user's wish to leave, from uvmqtt_disconnect until it is fulfilled. */
+struct um_leave {
+  bool asked;
+  uvmqtt_disconnect_mode_t mode;
+  uint8_t reason;
+  struct um_op *properties; /* an op only for its copying; NULL: none */
+  uint64_t deadline;        /* the connection is cut then */
+  uint32_t timeout;
+  int status;               /* what cb will hear */
+  uvmqtt_request_cb cb;
+  void *arg;
+};
+
+struct uvmqtt_s {
+  struct um_loop *loop;    /* shared by the clients of one uv loop */
+  struct um_list in_loop;  /* its list of clients */
+  struct um_list in_dirty; /* its list of clients to serve, or alone */
+  struct um_options options;
+  struct um_session session;
+  void *data;
+
+  /* link.c */
+  uvmqtt_state_t state;
+  bool wanted; /* to be online */
+  bool kicked; /* uvmqtt_connect while waiting: try at once */
+  bool heard_connack;
+  struct um_stream *stream; /* NULL when there is none */
+  bool stream_closing;
+  uint32_t attempt;
+  uint64_t online_since;
+  uint64_t deadline;  /* of the state: connect time-out, back-off */
+  bool overdue;       /* deadline passed once; read once more, then act */
+  unsigned poisoned;  /* connections in a row ended by violations */
+  struct um_backoff backoff;
+  struct um_leave leave;
+  int64_t retry_in;
+
+  /* the latest error and the memory behind it */
+  uvmqtt_error_t error;
+  char address[64];
+  char reason_string[UM_REASON_STRING_MAX];
+
+  /* pump.c */
+  struct um_handles handles; /* the timer */
+  uv_timer_t *timer;         /* NULL until needed */
+  uint64_t armed;            /* when it fires; UM_NEVER: not running */
+  int write_error;           /* met inside a user's call, told in service */
+  bool throttled;            /* not reading: the peer does not take our bytes */
+  uvmqtt_stats_t stats;
+
+  /* closing */
+  bool closing;
+  bool torn_down; /* requests cancelled, handles being closed */
+  bool handles_closed;
+  uvmqtt_close_cb close_cb;
+  void *close_arg;
+};
+
+#endif

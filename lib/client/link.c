@@ -1,0 +1,396 @@
+#include "client/link.h"
+
+#include "base/alloc.h"
+#include "client/pump.h"
+#include "client/report.h"
+#include "net/tcp.h"
+#include <assert.h>
+#include <string.h>
+
+#define POISON_AFTER 5u     /* connections in a row ended by violations ... */
+#define POISON_WITHIN 10000u /* ms after CONNACK */
+#define LINGER 1000u        /* ms for the server to close after DISCONNECT */
+
+static void enter(uvmqtt_t *m, uvmqtt_state_t next) {
+  static const uint8_t successors[] = {
+#define TO(state) (1u << UVMQTT_STATE_##state)
+      [UVMQTT_STATE_OFFLINE] = TO(CONNECTING) | TO(CLOSED),
+      [UVMQTT_STATE_CONNECTING] = TO(ONLINE) | TO(DISCONNECTING) | TO(CLOSED),
+      [UVMQTT_STATE_ONLINE] = TO(DISCONNECTING) | TO(CLOSED),
+      [UVMQTT_STATE_DISCONNECTING] =
+          TO(WAITING) | TO(CONNECTING) | TO(OFFLINE) | TO(CLOSED),
+      [UVMQTT_STATE_WAITING] = TO(CONNECTING) | TO(OFFLINE) | TO(CLOSED),
+#undef TO
+  };
+  uvmqtt_state_t from = m->state;
+  assert(successors[from] >> next & 1);
+  (void)successors;
+  m->state = next;
+  m->deadline = UM_NEVER;
+  m->overdue = false;
+  um_report_state(m, from);
+}
+
+static uint64_t random64(void) {
+  uint64_t r = 0;
+  if (uv_random(NULL, NULL, &r, sizeof r, 0, NULL))
+    r = uv_hrtime();
+  return r;
+}
+
+/* The user's wish to leave ends here, whatever came of it. */
+static void finish_leave(uvmqtt_t *m, int status) {
+  struct um_leave leave = m->leave;
+  uvmqtt_result_t result = {.status = leave.status ? leave.status : status};
+  if (!leave.asked)
+    return;
+  memset(&m->leave, 0, sizeof m->leave);
+  m->leave.deadline = UM_NEVER;
+  um_op_free(&m->options.pool, leave.properties);
+  if (leave.cb != NULL)
+    leave.cb(m, &result, leave.arg);
+}
+
+static void close_stream(uvmqtt_t *m) {
+  m->stream_closing = true;
+  m->throttled = false;
+  m->write_error = 0;
+  m->stream->ops->close(m->stream);
+}
+
+/* Opening. */
+
+static int make_stream(uvmqtt_t *m) {
+  struct um_tcp_options options = {
+      .host = m->options.url.host,
+      .port = m->options.url.port,
+      .address_timeout = m->options.address_timeout,
+      .unref = m->handles.unref,
+      .read_buffer = uv_buf_init((char *)m->loop->read_buffer, UM_READ_BUFFER),
+  };
+  return um_tcp_new(m->loop->uv, &options, &um_pump_up, m, &m->stream);
+}
+
+static void wait_again(uvmqtt_t *m, int code);
+
+static void open_link(uvmqtt_t *m) {
+  m->kicked = false;
+  m->heard_connack = false;
+  m->attempt++;
+  m->stats.attempts++;
+  m->address[0] = '\0';
+  um_report_clear(m);
+  int r = make_stream(m);
+  if (r) {
+    wait_again(m, r);
+    return;
+  }
+  m->stream_closing = false;
+  enter(m, UVMQTT_STATE_CONNECTING);
+  if (m->closing)
+    return;
+  m->deadline = um_pump_now(m) + m->options.connect_timeout;
+  m->stream->ops->connect(m->stream);
+}
+
+void um_link_progress(uvmqtt_t *m) {
+  memcpy(m->address, m->stream->address, sizeof m->address);
+}
+
+static bool secure_enough(const uvmqtt_t *m) {
+  const struct um_session_config *c = &m->options.config;
+  bool secrets = c->username != NULL || c->has_password;
+  return !secrets || m->stream->loopback || m->options.plain_credentials;
+}
+
+void um_link_connected(uvmqtt_t *m) {
+  um_link_progress(m);
+  int r = secure_enough(m) ? um_session_up(&m->session, um_pump_now(m))
+                           : UVMQTT_EINSECURE;
+  if (r)
+    um_link_failed(m, r);
+  else
+    m->stream->ops->read(m->stream, true);
+}
+
+void um_link_online(uvmqtt_t *m) {
+  m->heard_connack = true;
+  m->online_since = um_pump_now(m);
+  m->stats.connects++;
+  enter(m, UVMQTT_STATE_ONLINE);
+}
+
+/* Ending. */
+
+static bool is_violation(int code) {
+  return code <= UVMQTT_EMALFORMED && code > UVMQTT_EREFUSED;
+}
+
+static bool was_stable(const uvmqtt_t *m, uint64_t now) {
+  return m->heard_connack &&
+         now - m->online_since >= m->options.reconnect_stable;
+}
+
+/* A server that breaks the protocol soon after each CONNACK. */
+static bool is_poison(uvmqtt_t *m, int code, uint64_t now) {
+  bool soon = m->heard_connack && now - m->online_since < POISON_WITHIN;
+  bool silent_loss = !m->heard_connack && !is_violation(code);
+  if (is_violation(code) && soon)
+    m->poisoned++;
+  else if (!silent_loss)
+    m->poisoned = 0;
+  if (m->poisoned == POISON_AFTER && is_violation(code)) {
+    uvmqtt_notice_t notice = {.kind = UVMQTT_NOTICE_BROKER_MISBEHAVING};
+    um_pump_events.notice(m, &notice);
+  }
+  return m->poisoned >= POISON_AFTER;
+}
+
+static int64_t next_delay(uvmqtt_t *m, int code) {
+  uint64_t now = um_pump_now(m);
+  if (was_stable(m, now)) {
+    um_backoff_reset(&m->backoff);
+    m->attempt = 0;
+  }
+  bool poison = is_poison(m, code, now);
+  if (!m->wanted || !m->options.reconnect)
+    return UVMQTT_OFF;
+  if (m->session.ending.retry_now && !poison)
+    return 1;
+  enum um_backoff_class c =
+      poison ? UM_BACKOFF_POISON
+             : um_backoff_class_of(code, m->session.ending.reason);
+  return (int64_t)um_backoff_next(&m->backoff, c, random64());
+}
+
+/* Says the last word, if there is one, and cuts. */
+static void cut(uvmqtt_t *m, int code) {
+  if (m->session.state == UM_SESSION_FAILED)
+    um_pump_write(m); /* DISCONNECT with the reason, best effort */
+  um_session_down(&m->session, um_pump_now(m), code);
+  if (!m->stream_closing)
+    close_stream(m);
+}
+
+/* After this the wish to be online is over when there are no more attempts. */
+static void decide(uvmqtt_t *m, int code) {
+  m->retry_in = next_delay(m, code);
+  if (m->retry_in == UVMQTT_OFF)
+    m->wanted = false;
+}
+
+void um_link_failed(uvmqtt_t *m, int code) {
+  bool was_online = m->state == UVMQTT_STATE_ONLINE;
+  bool left = m->session.state == UM_SESSION_LEAVING;
+  if (m->stream == NULL || m->stream_closing)
+    return;
+  um_link_progress(m);
+  um_report_error(m, left ? 0 : code, um_report_phase(m));
+  cut(m, code);
+  if (m->leave.asked && !left && m->leave.status == 0 && was_online)
+    m->leave.status = code;
+  decide(m, code);
+  enter(m, UVMQTT_STATE_DISCONNECTING);
+  um_report_disconnect(m, was_online);
+}
+
+/* No stream could be made: as if an attempt had failed at once. */
+static void wait_again(uvmqtt_t *m, int code) {
+  um_report_error(m, code, UVMQTT_PHASE_CONNECT);
+  decide(m, code);
+  uvmqtt_state_t from = m->state;
+  m->state = m->wanted ? UVMQTT_STATE_WAITING : UVMQTT_STATE_OFFLINE;
+  m->deadline =
+      m->wanted ? um_pump_now(m) + (uint64_t)m->retry_in : UM_NEVER;
+  um_report_disconnect(m, false);
+  um_report_state(m, from);
+}
+
+static void wait_or_rest(uvmqtt_t *m) {
+  if (m->wanted && m->kicked) {
+    open_link(m);
+    return;
+  }
+  enter(m, m->wanted ? UVMQTT_STATE_WAITING : UVMQTT_STATE_OFFLINE);
+  if (m->wanted)
+    m->deadline = um_pump_now(m) + (uint64_t)m->retry_in;
+}
+
+void um_link_closed(uvmqtt_t *m) {
+  m->stream = NULL;
+  m->stream_closing = false;
+  if (!m->torn_down) {
+    finish_leave(m, 0);
+    if (!m->closing)
+      wait_or_rest(m);
+  }
+  um_loop_mark(m->loop, m);
+}
+
+/* Leaving on the user's wish. */
+
+static void leave_now(uvmqtt_t *m) {
+  const struct um_op *p = m->leave.properties;
+  um_session_leave(&m->session, um_pump_now(m), m->leave.reason,
+                   p == NULL ? NULL : p->properties,
+                   p == NULL ? 0 : p->n_properties);
+  uint64_t linger = um_pump_now(m) + LINGER;
+  if (linger < m->leave.deadline)
+    m->leave.deadline = linger;
+  um_loop_mark(m->loop, m); /* to write it */
+}
+
+static bool may_leave(const uvmqtt_t *m) {
+  return m->session.state == UM_SESSION_UP &&
+         (m->leave.mode == UVMQTT_DISCONNECT_NOW ||
+          (um_session_flushed(&m->session) && !m->stream->busy));
+}
+
+/* DISCONNECT is with the kernel: half-close, and let the server close, so that
+ * no reset overtakes it. */
+static bool has_left(const uvmqtt_t *m) {
+  return m->session.state == UM_SESSION_LEAVING && m->session.out.len == 0 &&
+         !m->stream->busy;
+}
+
+bool um_link_wants_step(const uvmqtt_t *m) {
+  if (!m->leave.asked || m->state != UVMQTT_STATE_ONLINE ||
+      m->stream_closing)
+    return false;
+  return may_leave(m) || has_left(m);
+}
+
+static void step_leave(uvmqtt_t *m) {
+  switch (m->state) {
+  case UVMQTT_STATE_OFFLINE:
+    finish_leave(m, 0);
+    break;
+  case UVMQTT_STATE_WAITING:
+    enter(m, UVMQTT_STATE_OFFLINE);
+    finish_leave(m, 0);
+    break;
+  case UVMQTT_STATE_CONNECTING:
+    um_link_failed(m, UV_ECANCELED);
+    break;
+  case UVMQTT_STATE_ONLINE:
+    if (may_leave(m))
+      leave_now(m);
+    else if (has_left(m))
+      m->stream->ops->finish(m->stream);
+    break;
+  default:
+    break; /* the stream is closing already */
+  }
+}
+
+static void step_connect(uvmqtt_t *m) {
+  if (m->state == UVMQTT_STATE_OFFLINE ||
+      (m->state == UVMQTT_STATE_WAITING && m->kicked))
+    open_link(m);
+}
+
+void um_link_step(uvmqtt_t *m) {
+  if (m->write_error && m->stream != NULL && !m->stream_closing)
+    um_link_failed(m, m->write_error);
+  if (m->leave.asked)
+    step_leave(m);
+  if (!m->closing && !m->leave.asked && m->wanted)
+    step_connect(m);
+}
+
+/* Time. */
+
+uint64_t um_link_deadline(const uvmqtt_t *m) {
+  uint64_t d = m->deadline;
+  if (m->leave.asked && m->leave.deadline < d)
+    d = m->leave.deadline;
+  return d;
+}
+
+/* No verdict before the socket had a chance to be read: once more around. */
+static bool is_overdue(uvmqtt_t *m, uint64_t now) {
+  if (m->deadline > now)
+    return false;
+  if (m->overdue)
+    return true;
+  m->overdue = true;
+  m->deadline = now + 1;
+  return false;
+}
+
+static void tick_leave(uvmqtt_t *m, uint64_t now) {
+  if (!m->leave.asked || now < m->leave.deadline || m->stream == NULL)
+    return;
+  if (m->session.state != UM_SESSION_LEAVING)
+    m->leave.status = UV_ETIMEDOUT;
+  um_link_failed(m, UV_ETIMEDOUT);
+}
+
+static void tick_state(uvmqtt_t *m, uint64_t now) {
+  if (m->state == UVMQTT_STATE_CONNECTING && is_overdue(m, now))
+    um_link_failed(m, UV_ETIMEDOUT);
+  else if (m->state == UVMQTT_STATE_WAITING && m->deadline <= now)
+    open_link(m);
+}
+
+static void tick_stream(uvmqtt_t *m, uint64_t now) {
+  if (m->stream == NULL || m->stream_closing)
+    return;
+  if (m->stream->deadline <= now)
+    m->stream->ops->tick(m->stream);
+  int r = um_session_tick(&m->session, now);
+  if (r)
+    um_link_failed(m, r);
+}
+
+void um_link_tick(uvmqtt_t *m) {
+  static void (*const parts[])(uvmqtt_t *, uint64_t) = {
+      tick_stream, tick_leave, tick_state};
+  uint64_t now = um_pump_now(m);
+  for (size_t i = 0; i < sizeof parts / sizeof parts[0] && !m->closing; i++)
+    parts[i](m, now);
+}
+
+/* After uvmqtt_close. */
+
+static void on_left(uvmqtt_t *m) {
+  uvmqtt_close_cb cb = m->close_cb;
+  void *arg = m->close_arg;
+  um_options_done(&m->options);
+  um_free(m);
+  if (cb != NULL)
+    cb(arg);
+}
+
+/* The stream and the timer close side by side; the last one ends it. */
+static void maybe_leave_loop(uvmqtt_t *m) {
+  if (m->handles_closed && m->stream == NULL)
+    um_loop_leave(m->loop, m, on_left);
+}
+
+static void on_handles_closed(void *arg) {
+  uvmqtt_t *m = arg;
+  m->handles_closed = true;
+  maybe_leave_loop(m);
+}
+
+static void cancel_all(uvmqtt_t *m) {
+  um_session_cancel_all(&m->session, UV_ECANCELED);
+  um_session_settle(&m->session);
+  finish_leave(m, UV_ECANCELED);
+  um_session_done(&m->session);
+}
+
+void um_link_tear_down(uvmqtt_t *m) {
+  if (m->torn_down) {
+    maybe_leave_loop(m);
+    return;
+  }
+  m->torn_down = true;
+  m->state = UVMQTT_STATE_CLOSED;
+  if (m->stream != NULL && !m->stream_closing)
+    close_stream(m);
+  um_session_down(&m->session, um_pump_now(m), 0);
+  cancel_all(m);
+  um_handles_close(&m->handles, on_handles_closed);
+}

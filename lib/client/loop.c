@@ -1,0 +1,153 @@
+#include "client/loop.h"
+
+#include "base/alloc.h"
+#include "client/client.h"
+#include "client/pump.h"
+#include <assert.h>
+
+static uv_once_t once = UV_ONCE_INIT;
+static uv_mutex_t mutex;
+static struct um_list loops; /* all of the process, under the mutex */
+
+static void init_registry(void) {
+  um_list_init(&loops);
+  if (uv_mutex_init(&mutex))
+    assert(!"uv_mutex_init");
+}
+
+static struct uvmqtt_s *client_at(struct um_list *link) {
+  return um_list_of(link, struct uvmqtt_s, in_loop);
+}
+
+/* Under the mutex. A loop whose last client is leaving is not in the list. */
+static struct um_loop *find(const uv_loop_t *uv) {
+  for (struct um_list *at = loops.next; at != &loops; at = at->next)
+    if (um_list_of(at, struct um_loop, link)->uv == uv)
+      return um_list_of(at, struct um_loop, link);
+  return NULL;
+}
+
+static struct um_loop *make(uv_loop_t *uv) {
+  struct um_loop *l = um_calloc(1, sizeof *l);
+  uint8_t *buffer = um_malloc(UM_READ_BUFFER);
+  if (l == NULL || buffer == NULL) {
+    um_free(l);
+    um_free(buffer);
+    return NULL;
+  }
+  l->uv = uv;
+  l->read_buffer = buffer;
+  um_list_init(&l->clients);
+  um_list_init(&l->dirty);
+  um_handles_init(&l->handles, uv, true, l);
+  um_list_push(&loops, &l->link);
+  return l;
+}
+
+struct um_loop *um_loop_join(uv_loop_t *uv, struct uvmqtt_s *m) {
+  uv_once(&once, init_registry);
+  uv_mutex_lock(&mutex);
+  struct um_loop *l = find(uv);
+  if (l == NULL)
+    l = make(uv);
+  if (l != NULL) {
+    l->refs++;
+    um_list_push(&l->clients, &m->in_loop);
+  }
+  uv_mutex_unlock(&mutex);
+  return l;
+}
+
+static void on_closed(void *arg) {
+  struct um_loop *l = arg;
+  void (*left)(struct uvmqtt_s *) = l->left;
+  struct uvmqtt_s *last = l->last;
+  um_pool_done(&l->pool);
+  um_free(l->read_buffer);
+  um_free(l);
+  left(last);
+}
+
+void um_loop_leave(struct um_loop *l, struct uvmqtt_s *m,
+                   void (*left)(struct uvmqtt_s *m)) {
+  uv_mutex_lock(&mutex);
+  bool last = --l->refs == 0;
+  um_list_remove(&m->in_loop);
+  um_list_remove(&m->in_dirty);
+  if (last)
+    um_list_remove(&l->link);
+  uv_mutex_unlock(&mutex);
+  if (!last) {
+    left(m);
+    return;
+  }
+  l->left = left;
+  l->last = m;
+  um_handles_close(&l->handles, on_closed);
+}
+
+/* Each client once: what they mark anew while being served waits for the next
+ * turn, so that a busy one cannot hold the loop. */
+static void serve(struct um_loop *l) {
+  struct um_list now;
+  um_list_init(&now);
+  um_list_splice(&now, &l->dirty);
+  while (!um_list_empty(&now)) {
+    struct uvmqtt_s *m = um_list_of(now.next, struct uvmqtt_s, in_dirty);
+    um_list_remove(&m->in_dirty);
+    um_pump_service(m);
+  }
+}
+
+static void on_turn(void *arg) {
+  struct um_loop *l = arg;
+  l->turning = false;
+  um_loop_enter(l);
+  um_loop_exit(l);
+}
+
+static void ask_for_turn(struct um_loop *l) {
+  if (l->turning || um_list_empty(&l->dirty))
+    return;
+  l->turning = true;
+  um_handles_turn(&l->handles, on_turn);
+}
+
+void um_loop_enter(struct um_loop *l) {
+  l->depth++;
+}
+
+void um_loop_exit(struct um_loop *l) {
+  if (l->depth == 1)
+    serve(l);
+  if (--l->depth == 0)
+    ask_for_turn(l);
+}
+
+void um_loop_mark(struct um_loop *l, struct uvmqtt_s *m) {
+  if (um_list_empty(&m->in_dirty))
+    um_list_push(&l->dirty, &m->in_dirty);
+  if (l->depth == 0)
+    ask_for_turn(l);
+}
+
+static bool owns(const struct uvmqtt_s *m, const uv_handle_t *h) {
+  return um_handles_own(&m->handles, h) ||
+         (m->stream != NULL && m->stream->ops->owns(m->stream, h));
+}
+
+bool um_loop_owns(const uv_handle_t *h, struct uvmqtt_s **ret_client) {
+  uv_once(&once, init_registry);
+  uv_mutex_lock(&mutex);
+  struct um_loop *l = find(h->loop);
+  uv_mutex_unlock(&mutex);
+  *ret_client = NULL;
+  if (l == NULL)
+    return false;
+  for (struct um_list *at = l->clients.next; at != &l->clients; at = at->next)
+    if (owns(client_at(at), h)) {
+      *ret_client = client_at(at);
+      return true;
+    }
+  return um_handles_own(&l->handles, h);
+}

@@ -1,0 +1,55 @@
+/* client/loop.h: what the clients of one uv loop share: the read buffer, the
+ * spare out buffer, the list of clients that want service, and the depth of
+ * our callbacks on the stack.
+ *
+ * Made by the first client of a loop, freed when the last one has closed,
+ * found by its uv_loop_t in a process-wide list under a mutex that is taken
+ * only then. */
+#ifndef UM_CLIENT_LOOP_H
+#define UM_CLIENT_LOOP_H
+
+#include "base/buf.h"
+#include "base/list.h"
+#include "net/handles.h"
+#include <uv.h>
+
+struct uvmqtt_s;
+
+struct um_loop {
+  struct um_list link; /* in the process-wide list */
+  uv_loop_t *uv;
+  struct um_list clients;
+  struct um_list dirty; /* clients that want service */
+  unsigned refs;
+  unsigned depth; /* our callbacks on the stack */
+  bool turning;   /* a turn was asked for */
+  struct um_handles handles;
+  struct um_pool pool; /* for out buffers */
+  uint8_t *read_buffer;
+  void (*left)(struct uvmqtt_s *last); /* see um_loop_leave */
+  struct uvmqtt_s *last;
+};
+
+#define UM_READ_BUFFER 65536u
+
+/* Finds or makes the one for this uv loop and counts the client. NULL: no
+ * memory. */
+struct um_loop *um_loop_join(uv_loop_t *uv, struct uvmqtt_s *m);
+/* The client is done with it; left(m) is called when the loop holds nothing of
+ * ours for it any more: at once, or, for the last one, later. */
+void um_loop_leave(struct um_loop *l, struct uvmqtt_s *m,
+                   void (*left)(struct uvmqtt_s *m));
+
+/* Around every callback from libuv. When the outermost one unwinds, clients
+ * that want service are served, each once. */
+void um_loop_enter(struct um_loop *l);
+void um_loop_exit(struct um_loop *l);
+/* This client wants um_pump_service: when our outermost callback unwinds, or,
+ * outside of all, in the next turn of the loop. */
+void um_loop_mark(struct um_loop *l, struct uvmqtt_s *m);
+
+/* Is the handle one of any client of its loop? *ret_client is whose, NULL for
+ * a shared one. */
+bool um_loop_owns(const uv_handle_t *h, struct uvmqtt_s **ret_client);
+
+#endif

@@ -1,0 +1,252 @@
+#include "client/options.h"
+
+#include "base/alloc.h"
+#include "base/err.h"
+#include "base/utf8.h"
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <uv.h>
+
+/* The defaults, once. */
+enum {
+  SESSION_EXPIRY = 300,              /* s */
+  KEEP_ALIVE = 60,                   /* s */
+  RECEIVE_MAXIMUM = 64,              /* messages */
+  MAXIMUM_PACKET_SIZE = 1024 * 1024, /* bytes */
+  QUEUE_MESSAGES = 10000,
+  QUEUE_BYTES = 64 * 1024 * 1024,
+  CONNECT_TIMEOUT = 30000, /* ms */
+  ADDRESS_TIMEOUT = 10000,
+  RECONNECT_MIN = 1000,
+  RECONNECT_MAX = 60000,
+  RECONNECT_STABLE = 10000,
+};
+
+/* A caller built with older headers has a shorter struct: the rest is zero. A
+ * longer one is legal when what we do not know is zero. */
+static int take_options(const uvmqtt_options_t *from, uvmqtt_options_t *ret) {
+  size_t known = from->size < sizeof *ret ? from->size : sizeof *ret;
+  if (from->size < offsetof(uvmqtt_options_t, client_id))
+    return UM_EINVAL;
+  for (size_t i = sizeof *ret; i < from->size; i++)
+    if (((const char *)from)[i] != 0)
+      return UM_EINVAL;
+  memset(ret, 0, sizeof *ret);
+  memcpy(ret, from, known);
+  return 0;
+}
+
+static uint32_t or_default(uint32_t value, uint32_t otherwise) {
+  return value == 0 ? otherwise : value;
+}
+
+/* For the fields where UVMQTT_OFF stands for zero. */
+static int read_number(int64_t value, uint32_t otherwise, uint32_t most,
+                       uint32_t *ret) {
+  if (value == UVMQTT_OFF)
+    *ret = 0;
+  else if (value < 0 || value > most)
+    return UM_EINVAL;
+  else
+    *ret = value == 0 ? otherwise : (uint32_t)value;
+  return 0;
+}
+
+static bool in_enum(int value, const int *legal, size_t n) {
+  for (size_t i = 0; i < n; i++)
+    if (value == legal[i])
+      return true;
+  return false;
+}
+
+static int read_modes(const uvmqtt_options_t *o, struct um_session_config *c) {
+  static const int versions[] = {UVMQTT_VERSION_ANY, UVMQTT_VERSION_311,
+                                 UVMQTT_VERSION_5};
+  static const int modes[] = {UVMQTT_SESSION_KEEP, UVMQTT_SESSION_CLEAN,
+                              UVMQTT_SESSION_RESUME};
+  static const int losses[] = {UVMQTT_LOST_REPUBLISH, UVMQTT_LOST_FAIL};
+  if (!in_enum((int)o->version, versions, 3) ||
+      !in_enum((int)o->session, modes, 3) ||
+      !in_enum((int)o->session_lost, losses, 2))
+    return UM_EINVAL;
+  c->version = o->version;
+  c->mode = o->session;
+  c->lost = o->session_lost;
+  return 0;
+}
+
+static int read_numbers(const uvmqtt_options_t *o, struct um_options *ret) {
+  struct um_session_config *c = &ret->config;
+  uint32_t keep_alive;
+  int r = read_number(o->keep_alive, KEEP_ALIVE, UINT16_MAX, &keep_alive);
+  if (r == 0)
+    r = read_number(o->session_expiry, SESSION_EXPIRY, UVMQTT_FOREVER,
+                    &c->session_expiry);
+  if (r == 0)
+    r = read_number(o->reconnect_max, RECONNECT_MAX, UINT32_MAX,
+                    &ret->reconnect_max);
+  if (r)
+    return r;
+  c->keep_alive = (uint16_t)keep_alive;
+  c->receive_maximum =
+      (uint16_t)or_default(o->receive_maximum, RECEIVE_MAXIMUM);
+  c->maximum_packet_size =
+      or_default(o->maximum_packet_size, MAXIMUM_PACKET_SIZE);
+  c->queue_messages = or_default(o->queue_messages, QUEUE_MESSAGES);
+  c->queue_bytes = o->queue_bytes == 0 ? QUEUE_BYTES : o->queue_bytes;
+  c->drop_properties = o->drop_properties;
+  ret->connect_timeout = or_default(o->connect_timeout, CONNECT_TIMEOUT);
+  ret->address_timeout = or_default(o->address_timeout, ADDRESS_TIMEOUT);
+  ret->reconnect_min = or_default(o->reconnect_min, RECONNECT_MIN);
+  ret->reconnect_stable = or_default(o->reconnect_stable, RECONNECT_STABLE);
+  ret->reconnect = o->reconnect_max != UVMQTT_OFF;
+  return 0;
+}
+
+/* "uvmqtt-" and 16 random hex digits: 23 bytes, what every 3.1.1 server must
+ * accept. */
+static int random_client_id(char **ret) {
+  uint8_t bytes[8];
+  char text[32] = "uvmqtt-";
+  int r = uv_random(NULL, NULL, bytes, sizeof bytes, 0, NULL);
+  if (r)
+    return r;
+  for (size_t i = 0; i < sizeof bytes; i++)
+    snprintf(text + 7 + 2 * i, 3, "%02x", bytes[i]);
+  *ret = um_strdup(text);
+  return *ret == NULL ? UM_ENOMEM : 0;
+}
+
+static bool legal_string(const char *s) {
+  size_t len = strlen(s);
+  return len <= UM_STRING_MAX && um_utf8_valid(s, len);
+}
+
+static int read_client_id(const uvmqtt_options_t *o, struct um_options *ret) {
+  if (o->client_id == NULL)
+    return random_client_id(&ret->client_id);
+  if (!legal_string(o->client_id)) /* [MQTT-3.1.3-4/both] */
+    return UVMQTT_ECLIENTID;
+  if (*o->client_id == '\0' && o->version == UVMQTT_VERSION_311 &&
+      o->session != UVMQTT_SESSION_CLEAN) /* [MQTT-3.1.3-7/311] */
+    return UVMQTT_ECLIENTID;
+  ret->client_id = um_strdup(o->client_id);
+  return ret->client_id == NULL ? UM_ENOMEM : 0;
+}
+
+static int read_username(const uvmqtt_options_t *o, struct um_options *ret) {
+  const char *name = o->username == NULL ? ret->url.username : o->username;
+  if (name == NULL)
+    return 0;
+  if (!legal_string(name)) /* [MQTT-3.1.3-11/311], [MQTT-3.1.3-12/5] */
+    return UVMQTT_EUTF8;
+  ret->username = um_strdup(name);
+  return ret->username == NULL ? UM_ENOMEM : 0;
+}
+
+static int read_password(const uvmqtt_options_t *o, struct um_options *ret) {
+  uvmqtt_bytes_t password = o->password;
+  if (password.data == NULL && password.len == 0 && ret->url.password != NULL)
+    password = (uvmqtt_bytes_t){ret->url.password, strlen(ret->url.password)};
+  if (password.data == NULL)
+    return password.len == 0 ? 0 : UM_EINVAL;
+  if (password.len > UM_STRING_MAX)
+    return UM_EINVAL;
+  if (ret->username == NULL && o->version == UVMQTT_VERSION_311)
+    return UVMQTT_ENOTSUP; /* [MQTT-3.1.2-22/311] */
+  ret->password = um_memdup(password.data, password.len);
+  ret->password_len = password.len;
+  return ret->password == NULL ? UM_ENOMEM : 0;
+}
+
+static int read_will(const uvmqtt_options_t *o, struct um_options *ret) {
+  if (o->will == NULL)
+    return 0;
+  int r = um_check_message(o->will, 0);
+  if (r)
+    return r;
+  if (o->will->payload.len > UM_STRING_MAX)
+    return UVMQTT_ETOOBIG;
+  ret->will = um_op_publish(&ret->pool, o->will);
+  return ret->will == NULL ? UM_ENOMEM : 0;
+}
+
+static int read_properties(const uvmqtt_options_t *o, struct um_options *ret) {
+  for (size_t i = 0; i < o->n_properties; i++)
+    if (o->properties == NULL ||
+        o->properties[i].id != UVMQTT_PROPERTY_USER_PROPERTY)
+      return UVMQTT_EPROPERTY;
+  int r = um_check_properties(o->properties, o->n_properties, UVMQTT_CONNECT);
+  if (r || o->n_properties == 0)
+    return r;
+  ret->properties = um_op_unsubscribe(&ret->pool, NULL, 0, o->properties,
+                                      o->n_properties);
+  return ret->properties == NULL ? UM_ENOMEM : 0;
+}
+
+static void read_callbacks(const uvmqtt_options_t *o, struct um_options *ret) {
+  ret->plain_credentials = o->plain_credentials;
+  ret->on_connect = o->on_connect;
+  ret->on_message = o->on_message;
+  ret->on_disconnect = o->on_disconnect;
+  ret->on_state = o->on_state;
+  ret->on_notice = o->on_notice;
+}
+
+static void point_config(struct um_options *o) {
+  struct um_session_config *c = &o->config;
+  c->client_id = o->client_id;
+  c->username = o->username;
+  c->has_password = o->password != NULL;
+  c->password = (uvmqtt_bytes_t){o->password, o->password_len};
+  c->will = o->will == NULL ? NULL : &o->will->u.message;
+  if (o->properties == NULL)
+    return;
+  c->properties = o->properties->properties;
+  c->n_properties = o->properties->n_properties;
+}
+
+static int read_url(const uvmqtt_options_t *o, struct um_options *ret) {
+  return o->url == NULL ? UVMQTT_EURL : um_url_parse(o->url, &ret->url);
+}
+
+static int read_all(const uvmqtt_options_t *o, struct um_options *ret) {
+  static int (*const steps[])(const uvmqtt_options_t *, struct um_options *) = {
+      read_url,      read_numbers, read_client_id,  read_username,
+      read_password, read_will,    read_properties,
+  };
+  int r = read_modes(o, &ret->config);
+  for (size_t i = 0; r == 0 && i < sizeof steps / sizeof steps[0]; i++)
+    r = steps[i](o, ret);
+  return r;
+}
+
+int um_options_read(const uvmqtt_options_t *from, struct um_options *ret) {
+  uvmqtt_options_t o;
+  int r = take_options(from, &o);
+  if (r)
+    return r;
+  memset(ret, 0, sizeof *ret);
+  um_op_pool_init(&ret->pool);
+  r = read_all(&o, ret);
+  if (r) {
+    um_options_done(ret);
+    return r;
+  }
+  read_callbacks(&o, ret);
+  point_config(ret);
+  return 0;
+}
+
+void um_options_done(struct um_options *o) {
+  um_wipe(o->password, o->password_len);
+  um_free(o->password);
+  um_free(o->username);
+  um_free(o->client_id);
+  um_url_done(&o->url);
+  um_op_free(&o->pool, o->will);
+  um_op_free(&o->pool, o->properties);
+  um_op_pool_done(&o->pool);
+  memset(o, 0, sizeof *o);
+}

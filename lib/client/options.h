@@ -1,0 +1,35 @@
+/* client/options.h: the user's options, checked, completed with the defaults
+ * and copied. */
+#ifndef UM_CLIENT_OPTIONS_H
+#define UM_CLIENT_OPTIONS_H
+
+#include "client/url.h"
+#include "session/session.h"
+#include <uvmqtt/options.h>
+
+struct um_options {
+  struct um_url url;
+  struct um_session_config config; /* points into what is below */
+  char *client_id;
+  char *username;
+  uint8_t *password;
+  size_t password_len;
+  struct um_op_pool pool; /* of the two ops, kept for their copying */
+  struct um_op *will;
+  struct um_op *properties;
+  bool plain_credentials;
+  uint32_t connect_timeout, address_timeout;
+  uint32_t reconnect_min, reconnect_max, reconnect_stable;
+  bool reconnect;
+  uvmqtt_connect_cb on_connect;
+  uvmqtt_message_cb on_message;
+  uvmqtt_disconnect_cb on_disconnect;
+  uvmqtt_state_cb on_state;
+  uvmqtt_notice_cb on_notice;
+};
+
+/* The errors of uvmqtt_new. *ret needs um_options_done on success only. */
+int um_options_read(const uvmqtt_options_t *from, struct um_options *ret);
+void um_options_done(struct um_options *o); /* wipes the secrets */
+
+#endif

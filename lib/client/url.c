@@ -1,0 +1,141 @@
+#include "client/url.h"
+
+#include "base/alloc.h"
+#include "base/err.h"
+#include <stdbool.h>
+#include <string.h>
+
+#define PORT_MAX 65535u
+#define HOST_MAX 253u
+
+static const struct {
+  const char *prefix;
+  uint16_t port;
+} schemes[] = {
+    {"mqtt://", 1883},
+};
+
+/* What follows the scheme; NULL when it is none of ours. */
+static char *after_scheme(char *text, uint16_t *ret_port) {
+  for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++) {
+    size_t len = strlen(schemes[i].prefix);
+    if (strncmp(text, schemes[i].prefix, len) != 0)
+      continue;
+    *ret_port = schemes[i].port;
+    return text + len;
+  }
+  return NULL;
+}
+
+static int hex(char c) {
+  if (c >= '0' && c <= '9')
+    return c - '0';
+  if (c >= 'a' && c <= 'f')
+    return c - 'a' + 10;
+  return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+/* In place. False: not two hex digits, or a NUL that would end the string. */
+static bool percent_decode(char *s) {
+  char *to = s;
+  for (; *s != '\0'; s++, to++) {
+    *to = *s;
+    if (*s != '%')
+      continue;
+    int high = hex(s[1]), low = high < 0 ? -1 : hex(s[2]);
+    if (low < 0 || high + low == 0)
+      return false;
+    *to = (char)(high << 4 | low);
+    s += 2;
+  }
+  *to = '\0';
+  return true;
+}
+
+static bool parse_port(const char *s, uint16_t *ret) {
+  unsigned long n = 0;
+  if (*s == '\0')
+    return false;
+  for (; *s != '\0'; s++) {
+    if (*s < '0' || *s > '9')
+      return false;
+    n = n * 10 + (unsigned long)(*s - '0');
+    if (n > PORT_MAX)
+      return false;
+  }
+  *ret = (uint16_t)n;
+  return n != 0;
+}
+
+static bool parse_user(char *s, struct um_url *u) {
+  char *colon = strchr(s, ':');
+  if (colon != NULL) {
+    *colon = '\0';
+    u->password = colon + 1;
+    if (!percent_decode(colon + 1))
+      return false;
+  }
+  u->username = s;
+  return percent_decode(s);
+}
+
+/* "host", "host:port", "[::1]", "[::1]:port" */
+static bool parse_host_port(char *s, struct um_url *u) {
+  bool bracket = *s == '[';
+  char *end = bracket ? strchr(s, ']') : s + strcspn(s, ":");
+  if (end == NULL)
+    return false;
+  char *rest = end + bracket;
+  bool has_port = *rest == ':';
+  if (*rest != '\0' && !has_port)
+    return false;
+  u->host = s + bracket;
+  *end = '\0';
+  return !has_port || parse_port(rest + 1, &u->port);
+}
+
+static bool parse_authority(char *s, struct um_url *u) {
+  char *at = strrchr(s, '@');
+  if (at == NULL)
+    return parse_host_port(s, u);
+  *at = '\0';
+  return parse_user(s, u) && parse_host_port(at + 1, u);
+}
+
+static bool legal_host(const char *host) {
+  size_t len = strlen(host);
+  if (len == 0 || len > HOST_MAX)
+    return false;
+  return strpbrk(host, " \t\r\n/?#@\\\"<>") == NULL;
+}
+
+static bool parse(char *text, struct um_url *u) {
+  char *s = after_scheme(text, &u->port);
+  if (s == NULL)
+    return false;
+  size_t len = strlen(s);
+  if (len != 0 && s[len - 1] == '/') /* "mqtt://host/" is the same */
+    s[len - 1] = '\0';
+  if (!parse_authority(s, u))
+    return false;
+  return percent_decode(u->host) && legal_host(u->host);
+}
+
+void um_url_done(struct um_url *u) {
+  um_wipe(u->memory, u->size);
+  um_free(u->memory);
+  memset(u, 0, sizeof *u);
+}
+
+int um_url_parse(const char *text, struct um_url *ret) {
+  struct um_url u = {.size = strlen(text) + 1};
+  u.memory = um_memdup(text, u.size);
+  if (u.memory == NULL)
+    return UM_ENOMEM;
+  if (!parse(u.memory, &u)) {
+    um_url_done(&u);
+    return UVMQTT_EURL;
+  }
+  *ret = u;
+  return 0;
+}

@@ -1,0 +1,21 @@
+/* client/url.h: "mqtt://user:password@host:port" taken apart. */
+#ifndef UM_CLIENT_URL_H
+#define UM_CLIENT_URL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct um_url {
+  char *memory; /* one allocation behind the strings */
+  size_t size;
+  char *host;
+  const char *username; /* NULL: none; percent-decoded */
+  const char *password; /* NULL: none; percent-decoded */
+  uint16_t port;
+};
+
+/* 0, UVMQTT_EURL, or UM_ENOMEM. */
+int um_url_parse(const char *text, struct um_url *ret);
+void um_url_done(struct um_url *u); /* wipes */
+
+#endif
