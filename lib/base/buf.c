@@ -80,17 +80,13 @@ static bool make_room(struct um_buf *b, size_t n) {
   return true;
 }
 
-uint8_t *um_buf_reserve(struct um_buf *b, size_t n) {
+uint8_t *um_buf_make_room(struct um_buf *b, size_t n) {
   if (n > b->max || b->len > b->max - n)
     return NULL;
   if (b->data == NULL || b->cap - b->off - b->len < n)
     if (!make_room(b, n))
       return NULL;
   return b->data + b->off + b->len;
-}
-
-void um_buf_commit(struct um_buf *b, size_t n) {
-  b->len += n;
 }
 
 int um_buf_append(struct um_buf *b, const void *p, size_t n) {
@@ -101,11 +97,6 @@ int um_buf_append(struct um_buf *b, const void *p, size_t n) {
     memcpy(room, p, n);
   b->len += n;
   return 0;
-}
-
-void um_buf_consume(struct um_buf *b, size_t n) {
-  b->len -= n;
-  b->off = b->len == 0 ? 0 : b->off + n;
 }
 
 void um_buf_release(struct um_buf *b) {

@@ -19,22 +19,18 @@ struct um_buf {
   size_t off;
   size_t len; /* bytes from off on */
   size_t cap;
-  size_t max;            /* len never exceeds it */
-  struct um_pool *pool;  /* may be NULL */
+  size_t max;           /* len never exceeds it */
+  struct um_pool *pool; /* may be NULL */
 };
 
 void um_buf_init(struct um_buf *b, size_t max, struct um_pool *pool);
 void um_buf_done(struct um_buf *b);   /* frees; b is as after init */
 void um_pool_done(struct um_pool *p); /* frees the spare block */
 
-/* Room for n more bytes; NULL when that would exceed max or memory is out, and
- * nothing has changed. Grows by doubling; moves the bytes to the front first
- * when that suffices. */
-uint8_t *um_buf_reserve(struct um_buf *b, size_t n);
-void um_buf_commit(struct um_buf *b, size_t n);
+/* What um_buf_reserve does when the room is not there already. */
+uint8_t *um_buf_make_room(struct um_buf *b, size_t n);
+
 int um_buf_append(struct um_buf *b, const void *p, size_t n); /* UM_ENOMEM */
-/* Drops n bytes from the front. An emptied buffer keeps its memory. */
-void um_buf_consume(struct um_buf *b, size_t n);
 /* Gives the memory of an empty buffer back to the pool, or frees it. */
 void um_buf_release(struct um_buf *b);
 /* Exchanges contents and memory; max and pool stay. */
@@ -42,6 +38,26 @@ void um_buf_swap(struct um_buf *a, struct um_buf *b);
 
 static inline uint8_t *um_buf_head(const struct um_buf *b) {
   return b->data + b->off;
+}
+
+/* Room for n more bytes; NULL when that would exceed max or memory is out, and
+ * nothing has changed. Grows by doubling; moves the bytes to the front first
+ * when that suffices and costs no more than what was consumed. */
+static inline uint8_t *um_buf_reserve(struct um_buf *b, size_t n) {
+  size_t end = b->off + b->len;
+  if (n <= b->cap - end && n <= b->max - b->len && n > 0)
+    return b->data + end;
+  return um_buf_make_room(b, n);
+}
+
+static inline void um_buf_commit(struct um_buf *b, size_t n) {
+  b->len += n;
+}
+
+/* Drops n bytes from the front. An emptied buffer keeps its memory. */
+static inline void um_buf_consume(struct um_buf *b, size_t n) {
+  b->len -= n;
+  b->off = b->len == 0 ? 0 : b->off + n;
 }
 
 #endif

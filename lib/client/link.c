@@ -153,6 +153,8 @@ static int64_t next_delay(uvmqtt_t *m, int code) {
     m->attempt = 0;
   }
   bool poison = is_poison(m, code, now);
+  if (m->wanted && m->kicked)
+    return 1; /* left and asked for again */
   if (!m->wanted || !m->options.reconnect)
     return UVMQTT_OFF;
   if (m->session.ending.retry_now && !poison)
@@ -181,7 +183,8 @@ static void decide(uvmqtt_t *m, int code) {
 
 void um_link_failed(uvmqtt_t *m, int code) {
   bool was_online = m->state == UVMQTT_STATE_ONLINE;
-  bool left = m->session.state == UM_SESSION_LEAVING;
+  bool left = m->session.state == UM_SESSION_LEAVING ||
+              (m->leave.asked && code == UV_ECANCELED);
   if (m->stream == NULL || m->stream_closing)
     return;
   um_link_progress(m);
@@ -206,14 +209,27 @@ static void wait_again(uvmqtt_t *m, int code) {
   um_report_state(m, from);
 }
 
+/* Wanted again by a uvmqtt_connect that came while the stream was closing:
+ * not at speed either. */
+static void choose_delay(uvmqtt_t *m) {
+  enum um_backoff_class c =
+      um_backoff_class_of(m->error.code, m->error.reason);
+  if (m->retry_in == UVMQTT_OFF)
+    m->retry_in = (int64_t)um_backoff_next(&m->backoff, c, random64());
+}
+
 static void wait_or_rest(uvmqtt_t *m) {
   if (m->wanted && m->kicked) {
     open_link(m);
     return;
   }
-  enter(m, m->wanted ? UVMQTT_STATE_WAITING : UVMQTT_STATE_OFFLINE);
-  if (m->wanted)
-    m->deadline = um_pump_now(m) + (uint64_t)m->retry_in;
+  if (!m->wanted) {
+    enter(m, UVMQTT_STATE_OFFLINE);
+    return;
+  }
+  choose_delay(m);
+  enter(m, UVMQTT_STATE_WAITING);
+  m->deadline = um_pump_now(m) + (uint64_t)m->retry_in;
 }
 
 void um_link_closed(uvmqtt_t *m) {

@@ -82,7 +82,7 @@ void um_report_state(uvmqtt_t *m, uvmqtt_state_t from) {
   uvmqtt_transition_t step = {
       .from = from,
       .to = m->state,
-      .phase = um_report_phase(m),
+      .phase = m->error.code == 0 ? um_report_phase(m) : m->error.phase,
       .attempt = m->attempt,
       .address = m->address,
       .error = &m->error,

@@ -191,40 +191,35 @@ uint64_t um_properties_size(const uvmqtt_property_t *p, size_t n) {
   return size;
 }
 
-static void write_value(struct um_cursor *w, uint8_t shape,
-                        const uvmqtt_property_t *p) {
+static uint8_t *write_value(uint8_t *at, uint8_t shape,
+                            const uvmqtt_property_t *p) {
   switch (shape) {
   case UM_U8:
-    um_write_u8(w, (uint8_t)p->value.num);
-    break;
+    return um_write_u8(at, (uint8_t)p->value.num);
   case UM_U16:
-    um_write_u16(w, (uint16_t)p->value.num);
-    break;
+    return um_write_u16(at, (uint16_t)p->value.num);
   case UM_U32:
-    um_write_u32(w, p->value.num);
-    break;
+    return um_write_u32(at, p->value.num);
   case UM_VAR:
-    um_write_varint(w, p->value.num);
-    break;
+    return um_write_varint(at, p->value.num);
   case UM_STR:
-    um_write_str(w, p->value.str);
-    break;
+    return um_write_str(at, p->value.str);
   case UM_BIN:
-    um_write_field(w, p->value.bin.data, p->value.bin.len);
-    break;
+    return um_write_field(at, p->value.bin.data, p->value.bin.len);
   default:
-    um_write_str(w, p->value.pair.key);
-    um_write_str(w, p->value.pair.value);
+    at = um_write_str(at, p->value.pair.key);
+    return um_write_str(at, p->value.pair.value);
   }
 }
 
-void um_write_properties(struct um_cursor *w, const uvmqtt_property_t *p,
-                         size_t n, uint32_t size) {
-  um_write_varint(w, size);
+uint8_t *um_write_properties(uint8_t *at, const uvmqtt_property_t *p, size_t n,
+                             uint32_t size) {
+  at = um_write_varint(at, size);
   for (size_t i = 0; i < n; i++) {
-    um_write_u8(w, (uint8_t)p[i].id);
-    write_value(w, rules[p[i].id].shape, &p[i]);
+    at = um_write_u8(at, (uint8_t)p[i].id);
+    at = write_value(at, rules[p[i].id].shape, &p[i]);
   }
+  return at;
 }
 
 /* --- checking what a caller passes ----------------------------------------*/

@@ -27,9 +27,10 @@ size_t um_read_properties(struct um_reader *r, struct um_scratch *s,
  * them cannot be written. */
 uint64_t um_properties_size(const uvmqtt_property_t *p, size_t n);
 
-/* Length and properties; size is um_properties_size of the same. */
-void um_write_properties(struct um_cursor *w, const uvmqtt_property_t *p,
-                         size_t n, uint32_t size);
+/* Length and properties; size is um_properties_size of the same. Returns where
+ * the next byte goes. */
+uint8_t *um_write_properties(uint8_t *at, const uvmqtt_property_t *p, size_t n,
+                             uint32_t size);
 
 /* Bytes of a string or binary with its length; over UM_PACKET_MAX when it is
  * longer than 65,535. */

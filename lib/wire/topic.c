@@ -10,24 +10,23 @@
 
 #define EACH_BYTE(x) (UINT64_C(0x0101010101010101) * (x))
 
-/* Are all eight ASCII, none of them NUL, '+' or '#'? See base/utf8.c. */
-static bool plain_word(const char *p) {
+/* Top bits set where one of eight bytes is not ASCII, is NUL, or is '+' or '#',
+ * which differ in one bit. See base/utf8.c. */
+static uint64_t odd_bytes(const char *p) {
   uint64_t w;
   memcpy(&w, p, sizeof w);
-  uint64_t plus = w ^ EACH_BYTE('+'), hash = w ^ EACH_BYTE('#');
-  uint64_t bad =
-      w | (w - EACH_BYTE(1)) | (plus - EACH_BYTE(1)) | (hash - EACH_BYTE(1));
-  return (bad & EACH_BYTE(0x80)) == 0;
+  uint64_t wild = (w & ~EACH_BYTE('+' ^ '#')) ^ EACH_BYTE('+' & '#');
+  return w | (w - EACH_BYTE(1)) | (wild - EACH_BYTE(1));
 }
 
 /* The last word overlaps the one before it: no loop over single bytes. */
 static bool plain_name(const char *s, size_t len) {
   if (len < 8)
     return false;
-  for (size_t at = 0; at + 8 < len; at += 8)
-    if (!plain_word(s + at))
-      return false;
-  return plain_word(s + len - 8);
+  uint64_t odd = odd_bytes(s + len - 8);
+  for (const char *last = s + len - 8; s < last; s += 8)
+    odd |= odd_bytes(s);
+  return (odd & EACH_BYTE(0x80)) == 0;
 }
 
 /* [MQTT-4.7.3-1/both] [MQTT-4.7.3-2/both] [MQTT-4.7.3-3/both] */

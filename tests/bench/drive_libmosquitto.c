@@ -26,7 +26,8 @@ static uint64_t published, done;
 static char payload[MESSAGE_PAYLOAD];
 
 static void check(int r) {
-  driver_check(r == MOSQ_ERR_SUCCESS, mosquitto_strerror(r));
+  if (r != MOSQ_ERR_SUCCESS)
+    driver_check(0, mosquitto_strerror(r));
 }
 
 static void publish(int qos, int *ret_id) {

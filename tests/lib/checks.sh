@@ -20,7 +20,8 @@ check_cppcheck() { # BUILD, for version.h
 
 check_tidy() { # BUILD with compile_commands.json, made with clang
   (cd "$ROOT" && c_files lib | grep '\.c$' |
-    xargs -n 1 -P "$CORES" clang-tidy --quiet -p "$1" 2>/dev/null)
+    xargs -n 1 -P "$CORES" clang-tidy --quiet -p "$1" 2>/dev/null |
+    awk '/: (error|warning): / { on = 1 } /: note: / { on = 0 } on')
 }
 
 lint_step() { # LABEL COMMAND...

@@ -118,6 +118,7 @@ static void walk_use_close(struct rig *r) {
   r->s->ops->ref(r->s, false);
   r->s->ops->ref(r->s, true);
   r->s->ops->tick(r->s);
+  r->s->ops->finish(r->s);
   rig_close(r);
 }
 

@@ -360,6 +360,49 @@ Test(writer, fin_then_writes_into_a_closed_peer_fail) {
   rig_done(&r);
 }
 
+static void finish(struct rig *r) {
+  r->in_call = true;
+  r->s->ops->finish(r->s);
+  r->in_call = false;
+}
+
+Test(writer, finish_shows_the_end_after_all_bytes_and_still_reads) {
+  struct rig r;
+  uint8_t heard[8];
+  ssize_t n = -1;
+  up_with_narrow_peer(&r, 4096);
+  cr_assert_eq(rig_write(&r, "bye", 3), 0);
+  finish(&r);
+  finish(&r);
+  cr_assert_eq(rig_drain(&r, heard, sizeof heard), 3);
+  for (int i = 0; i < 1000 && n < 0; ++i) {
+    rig_turn(&r, 1);
+    n = recv(r.peer, heard, sizeof heard, MSG_DONTWAIT);
+  }
+  cr_assert_eq(n, 0, "the peer does not see the end");
+  cr_assert_eq(send(r.peer, "abc", 3, 0), 3);
+  rig_wait(&r, BYTES, 1);
+  cr_assert_eq(r.got.len, 3);
+  cr_assert_eq(rig_write(&r, "x", 1), UV_EPIPE);
+  rig_done(&r);
+}
+
+Test(writer, close_right_after_finish) {
+  struct rig r;
+  up_with_narrow_peer(&r, 4096);
+  finish(&r);
+  rig_done(&r);
+}
+
+Test(writer, finish_after_the_end_means_nothing) {
+  struct rig r;
+  up_with_narrow_peer(&r, 4096);
+  shutdown(r.peer, SHUT_WR);
+  rig_wait(&r, ENDED, 1);
+  finish(&r);
+  rig_done(&r);
+}
+
 Test(writer, much_input_arrives_in_order) {
   struct rig r;
   uint8_t *p = make(4 * MIB);
