@@ -74,15 +74,13 @@ UVMQTT_EXTERN int uvmqtt_publish(uvmqtt_t *m, const uvmqtt_message_t *message,
  *
  * Refused with: UV_EINVAL, UVMQTT_EFILTER, UVMQTT_EQOS, UVMQTT_EPROPERTY,
  * UVMQTT_ETOOBIG, UVMQTT_EFULL, UV_ENOMEM, UV_ECANCELED. */
-UVMQTT_EXTERN int uvmqtt_subscribe(uvmqtt_t *m,
-                                   const uvmqtt_subscription_t *filters,
-                                   size_t n,
-                                   const uvmqtt_property_t *properties,
-                                   size_t n_properties, uvmqtt_request_cb cb,
-                                   void *arg, uint64_t *ret_id);
+UVMQTT_EXTERN int
+uvmqtt_subscribe(uvmqtt_t *m, const uvmqtt_subscription_t *filters, size_t n,
+                 const uvmqtt_property_t *properties, size_t n_properties,
+                 uvmqtt_request_cb cb, void *arg, uint64_t *ret_id);
 
-/* The reverse; the filters are forgotten when this is accepted. Completion and
- * refusals as for uvmqtt_subscribe. On 3.1.1 reasons are all 0. */
+/* The reverse; a filter is forgotten when the server confirmed it. Completion
+ * and refusals as for uvmqtt_subscribe. On 3.1.1 reasons are all 0. */
 UVMQTT_EXTERN int uvmqtt_unsubscribe(uvmqtt_t *m, const char *const *filters,
                                      size_t n,
                                      const uvmqtt_property_t *properties,
@@ -92,6 +90,16 @@ UVMQTT_EXTERN int uvmqtt_unsubscribe(uvmqtt_t *m, const char *const *filters,
 /* Sends a PINGREQ now; the client does so by itself within the Keep Alive.
  * UV_ENOTCONN when not online; UV_EINVAL, UV_ENOMEM, UV_ECANCELED. */
 UVMQTT_EXTERN int uvmqtt_ping(uvmqtt_t *m);
+
+/* No further packet is looked at, and so no message delivered, until
+ * uvmqtt_read_start; inside on_message this holds for the very next one. What
+ * you ask for is still sent, but no request at QoS 1 or 2 completes. Holds up
+ * neither connecting nor leaving, lasts across reconnects. Meanwhile PINGREQs
+ * go on, but the end of the connection is only noticed by writing. Doing it
+ * twice is fine. UV_EINVAL, UV_ECANCELED (closing). */
+UVMQTT_EXTERN int uvmqtt_read_stop(uvmqtt_t *m);
+/* The packets kept are looked at in the next turn of the loop. */
+UVMQTT_EXTERN int uvmqtt_read_start(uvmqtt_t *m);
 
 typedef enum {
   /* what is queued and may be sent is written, then DISCONNECT */
@@ -121,9 +129,9 @@ typedef struct uvmqtt_disconnect_options_s {
  * the disconnect is finished first, then the client connects again.
  * UV_EINVAL, UVMQTT_EPROPERTY, UV_EALREADY (one is under way), UV_ENOMEM,
  * UV_ECANCELED. */
-UVMQTT_EXTERN int
-uvmqtt_disconnect(uvmqtt_t *m, const uvmqtt_disconnect_options_t *options,
-                  uvmqtt_request_cb cb, void *arg);
+UVMQTT_EXTERN int uvmqtt_disconnect(uvmqtt_t *m,
+                                    const uvmqtt_disconnect_options_t *options,
+                                    uvmqtt_request_cb cb, void *arg);
 
 typedef void (*uvmqtt_close_cb)(void *arg);
 
@@ -160,14 +168,14 @@ typedef struct uvmqtt_stats_s {
   size_t size; /* set it to sizeof(uvmqtt_stats_t) */
   uint64_t bytes_sent, bytes_received;
   uint64_t packets_sent, packets_received;
-  uint64_t writes, reads;     /* system calls */
-  uint64_t attempts;          /* to connect */
-  uint64_t connects;          /* successful CONNACKs */
-  uint64_t unknown_acks;      /* acknowledgements nobody waited for */
-  uint64_t duplicates;        /* QoS 2 messages received again */
-  uint64_t queued;            /* now: requests not yet sent */
-  uint64_t inflight;          /* now: sent, not yet acknowledged */
-  uint64_t queued_bytes;      /* now: bytes held for both */
+  uint64_t writes, reads; /* system calls */
+  uint64_t attempts;      /* to connect */
+  uint64_t connects;      /* successful CONNACKs */
+  uint64_t unknown_acks;  /* acknowledgements nobody waited for */
+  uint64_t duplicates;    /* QoS 2 messages received again */
+  uint64_t queued;        /* now: requests not yet sent */
+  uint64_t inflight;      /* now: sent, not yet acknowledged */
+  uint64_t queued_bytes;  /* now: bytes held for both */
 } uvmqtt_stats_t;
 
 /* Fills *ret up to ret->size. UV_EINVAL when a pointer is NULL or size is 0. */

@@ -16,35 +16,35 @@ extern "C" {
 /*    name          number  text */
 #define UVMQTT_ERRNO_MAP(X)                                                    \
   /* the peer broke the standard; the connection ends, the session is kept */  \
-  X(EMALFORMED,     -5000, "malformed packet")                                 \
-  X(EPROTOCOL,      -5001, "protocol error")                                   \
-  X(ETOOBIG,        -5002, "packet larger than the maximum packet size")       \
-  X(EQUOTA,         -5003, "receive maximum exceeded")                         \
-  X(ETOPICALIAS,    -5004, "topic alias invalid")                              \
+  X(EMALFORMED, -5000, "malformed packet")                                     \
+  X(EPROTOCOL, -5001, "protocol error")                                        \
+  X(ETOOBIG, -5002, "packet larger than the maximum packet size")              \
+  X(EQUOTA, -5003, "receive maximum exceeded")                                 \
+  X(ETOPICALIAS, -5004, "topic alias invalid")                                 \
   /* the server said no */                                                     \
-  X(EREFUSED,       -5010, "connection refused by the server")                 \
-  X(EREASON,        -5011, "the server answered with an error reason code")    \
-  X(EDISCONNECTED,  -5012, "the server sent DISCONNECT")                       \
-  X(EVERSION,       -5013, "protocol version not supported by the server")     \
-  X(ENOCLIENTID,    -5014, "the server assigned no client identifier")         \
-  X(EKEEPALIVE,     -5015, "the server stopped answering")                     \
+  X(EREFUSED, -5010, "connection refused by the server")                       \
+  X(EREASON, -5011, "the server answered with an error reason code")           \
+  X(EDISCONNECTED, -5012, "the server sent DISCONNECT")                        \
+  X(EVERSION, -5013, "protocol version not supported by the server")           \
+  X(ENOCLIENTID, -5014, "the server assigned no client identifier")            \
+  X(EKEEPALIVE, -5015, "the server stopped answering")                         \
   /* what became of an accepted request */                                     \
-  X(ESESSIONLOST,   -5020, "the server lost the session")                      \
-  X(EEXPIRED,       -5021, "message expired before it was sent")               \
-  X(ENOTSUP,        -5022, "not supported by the server or by the version")    \
-  X(EDROPPED,       -5023, "dropped from the queue")                           \
-  X(ESTALE,         -5024, "belongs to an earlier connection")                 \
+  X(ESESSIONLOST, -5020, "the server lost the session")                        \
+  X(EEXPIRED, -5021, "message expired before it was sent")                     \
+  X(ENOTSUP, -5022, "not supported by the server or by the version")           \
+  X(EDROPPED, -5023, "dropped from the queue")                                 \
+  X(ESTALE, -5024, "belongs to an earlier connection")                         \
   /* the caller passed something that cannot work */                           \
-  X(ETOPIC,         -5030, "invalid topic name")                               \
-  X(EFILTER,        -5031, "invalid topic filter")                             \
-  X(EPROPERTY,      -5032, "invalid property")                                 \
-  X(ECLIENTID,      -5033, "invalid client identifier")                        \
-  X(EUTF8,          -5034, "not a valid UTF-8 string")                         \
-  X(EQOS,           -5035, "invalid QoS")                                      \
-  X(EURL,           -5036, "invalid URL")                                      \
-  X(EINSECURE,      -5037, "credentials would travel in clear text")           \
-  X(EFULL,          -5038, "queue is full")                                    \
-  X(EDEADLOCK,      -5039, "would wait for itself")
+  X(ETOPIC, -5030, "invalid topic name")                                       \
+  X(EFILTER, -5031, "invalid topic filter")                                    \
+  X(EPROPERTY, -5032, "invalid property")                                      \
+  X(ECLIENTID, -5033, "invalid client identifier")                             \
+  X(EUTF8, -5034, "not a valid UTF-8 string")                                  \
+  X(EQOS, -5035, "invalid QoS")                                                \
+  X(EURL, -5036, "invalid URL")                                                \
+  X(EINSECURE, -5037, "credentials would travel in clear text")                \
+  X(EFULL, -5038, "queue is full")                                             \
+  X(EDEADLOCK, -5039, "would wait for itself")
 
 typedef enum {
 #define X(name, number, text) UVMQTT_##name = number,

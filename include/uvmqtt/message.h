@@ -67,8 +67,8 @@ typedef void (*uvmqtt_request_cb)(uvmqtt_t *m, const uvmqtt_result_t *result,
 typedef struct uvmqtt_connack_s {
   uint8_t version; /* 5, or 4 for MQTT 3.1.1 */
   bool session_present;
-  const char *client_id;   /* the one in use: yours, ours or assigned */
-  uint16_t keep_alive;     /* seconds, 0 is none */
+  const char *client_id;    /* the one in use: yours, ours or assigned */
+  uint16_t keep_alive;      /* seconds, 0 is none */
   uint16_t receive_maximum; /* QoS 1 and 2 messages that may be in flight */
   uint32_t maximum_packet_size;
   uint8_t maximum_qos;
@@ -99,15 +99,15 @@ typedef struct uvmqtt_error_s {
   const char *address;  /* "127.0.0.1:1883", "" when none was reached */
   uint8_t reason;       /* CONNACK or DISCONNECT reason code, 0 when none */
   const char *reason_string; /* the server's own words, "" when none */
-  const char *hint;     /* one sentence in plain words; never NULL */
+  const char *hint;          /* one sentence in plain words; never NULL */
 } uvmqtt_error_t;
 
 /* The end of a connection, or of an attempt to get one. */
 typedef struct uvmqtt_disconnect_s {
   const uvmqtt_error_t *error; /* error->code is 0 after uvmqtt_disconnect */
   bool was_online;             /* on_connect had been called */
-  uint32_t attempt;  /* attempts since the last stable connection, from 1 */
-  int64_t retry_in;  /* ms until the next attempt, UVMQTT_OFF when none */
+  uint32_t attempt; /* attempts since the last stable connection, from 1 */
+  int64_t retry_in; /* ms until the next attempt, UVMQTT_OFF when none */
 } uvmqtt_disconnect_t;
 
 /* The life of a client. */

@@ -100,11 +100,11 @@ typedef struct uvmqtt_options_s {
   uint64_t queue_bytes;         /* and their bytes, default 64 MiB */
 
   /* Time, in ms. */
-  uint32_t connect_timeout; /* from the look-up to CONNACK, default 30,000 */
-  uint32_t address_timeout; /* for each address tried, default 10,000 */
-  uint32_t reconnect_min;   /* first back-off, default 1,000 */
-  int64_t reconnect_max;    /* greatest back-off, default 60,000; UVMQTT_OFF:
-                               one attempt, no reconnecting */
+  uint32_t connect_timeout;  /* from the look-up to CONNACK, default 30,000 */
+  uint32_t address_timeout;  /* for each address tried, default 10,000 */
+  uint32_t reconnect_min;    /* first back-off, default 1,000 */
+  int64_t reconnect_max;     /* greatest back-off, default 60,000; UVMQTT_OFF:
+                                one attempt, no reconnecting */
   uint32_t reconnect_stable; /* online for so long resets it, default 10,000 */
 
   /* Callbacks; each may be NULL. All come from the loop. Any call is legal in

@@ -41,6 +41,7 @@ typedef struct uvmqtt_bytes_s {
 /* id: as on the wire. shape: U8 U16 U32 VAR are .num, STR is .str, BIN is
  * .bin, PAIR is .pair. packets: where it may stand. repeats: where it may
  * stand more than once. min, max: the legal numbers. */
+/* clang-format off */
 /*    id    name                           shape packets                repeats            min max */
 #define UVMQTT_PROPERTY_MAP(X)                                                                        \
   X(0x01, PAYLOAD_FORMAT_INDICATOR,          U8,   UVMQTT_IN_MESSAGE,     0,                 0, 1)           \
@@ -74,6 +75,7 @@ typedef struct uvmqtt_bytes_s {
   X(0x28, WILDCARD_SUBSCRIPTION_AVAILABLE,   U8,   UVMQTT_IN(CONNACK),    0,                 0, 1)           \
   X(0x29, SUBSCRIPTION_IDENTIFIER_AVAILABLE, U8,   UVMQTT_IN(CONNACK),    0,                 0, 1)           \
   X(0x2A, SHARED_SUBSCRIPTION_AVAILABLE,     U8,   UVMQTT_IN(CONNACK),    0,                 0, 1)
+/* clang-format on */
 
 typedef enum {
 #define X(id, name, shape, packets, repeats, min, max)                         \
@@ -99,11 +101,23 @@ typedef struct uvmqtt_property_s {
 } uvmqtt_property_t;
 
 #define UVMQTT_PROPERTY_NUM(name, n)                                           \
-  { UVMQTT_PROPERTY_##name, { .num = (n) } }
+  {                                                                            \
+    UVMQTT_PROPERTY_##name, {                                                  \
+      .num = (n)                                                               \
+    }                                                                          \
+  }
 #define UVMQTT_PROPERTY_STR(name, s)                                           \
-  { UVMQTT_PROPERTY_##name, { .str = (s) } }
+  {                                                                            \
+    UVMQTT_PROPERTY_##name, {                                                  \
+      .str = (s)                                                               \
+    }                                                                          \
+  }
 #define UVMQTT_PROPERTY_BIN(name, p, n)                                        \
-  { UVMQTT_PROPERTY_##name, { .bin = { (p), (n) } } }
+  {                                                                            \
+    UVMQTT_PROPERTY_##name, {                                                  \
+      .bin = {(p), (n) }                                                       \
+    }                                                                          \
+  }
 
 #define UVMQTT_CONTENT_TYPE(s) UVMQTT_PROPERTY_STR(CONTENT_TYPE, s)
 #define UVMQTT_RESPONSE_TOPIC(s) UVMQTT_PROPERTY_STR(RESPONSE_TOPIC, s)
@@ -112,7 +126,11 @@ typedef struct uvmqtt_property_s {
 #define UVMQTT_MESSAGE_EXPIRY(seconds)                                         \
   UVMQTT_PROPERTY_NUM(MESSAGE_EXPIRY_INTERVAL, seconds)
 #define UVMQTT_USER_PROPERTY(k, v)                                             \
-  { UVMQTT_PROPERTY_USER_PROPERTY, { .pair = { (k), (v) } } }
+  {                                                                            \
+    UVMQTT_PROPERTY_USER_PROPERTY, {                                           \
+      .pair = {(k), (v) }                                                      \
+    }                                                                          \
+  }
 
 /* The first property with this id, NULL when there is none. properties may be
  * NULL when n is 0. Any thread. */

@@ -27,13 +27,13 @@ typedef void (*uvmqtt_simple_cb)(const char *topic, uvmqtt_bytes_t payload,
 /* MQTTClient(client_id, server, port=0, user=None, password=None, keepalive=0);
  * everything is copied. */
 typedef struct uvmqtt_simple_options_s {
-  size_t size;           /* UVMQTT_SIMPLE_OPTIONS_INIT sets it */
-  const char *client_id; /* NULL: a random one */
-  const char *server;    /* host name or address; required */
-  uint16_t port;         /* 0: 1883 */
-  const char *user;      /* NULL: none */
-  const char *password;  /* NULL: none */
-  uint16_t keepalive;    /* seconds; 0: off, as in umqtt */
+  size_t size;               /* UVMQTT_SIMPLE_OPTIONS_INIT sets it */
+  const char *client_id;     /* NULL: a random one */
+  const char *server;        /* host name or address; required */
+  uint16_t port;             /* 0: 1883 */
+  const char *user;          /* NULL: none */
+  const char *password;      /* NULL: none */
+  uint16_t keepalive;        /* seconds; 0: off, as in umqtt */
   uvmqtt_protocol_t version; /* 0: 3.1.1, as umqtt speaks */
   int timeout_ms; /* bound of publish and subscribe; 0: 30,000, below 0: none */
 } uvmqtt_simple_options_t;

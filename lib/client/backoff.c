@@ -26,7 +26,7 @@ static const struct {
 
 /* The shortest wait of each class, ms. */
 static const uint32_t floor_of[] = {
-    [UM_BACKOFF_TRANSIENT] = 1,  [UM_BACKOFF_BUSY] = 5000,
+    [UM_BACKOFF_TRANSIENT] = 1,    [UM_BACKOFF_BUSY] = 5000,
     [UM_BACKOFF_TAKEOVER] = 10000, [UM_BACKOFF_SLOW] = 30000,
     [UM_BACKOFF_POISON] = 1,
 };

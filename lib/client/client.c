@@ -103,9 +103,8 @@ static int check_leave_expiry(const uvmqtt_t *m,
                               const uvmqtt_disconnect_options_t *o) {
   const struct um_session_config *c = &m->options.config;
   bool zero = c->mode == UVMQTT_SESSION_CLEAN || c->session_expiry == 0;
-  const uvmqtt_property_t *p =
-      uvmqtt_property_find(o->properties, o->n_properties,
-                           UVMQTT_PROPERTY_SESSION_EXPIRY_INTERVAL);
+  const uvmqtt_property_t *p = uvmqtt_property_find(
+      o->properties, o->n_properties, UVMQTT_PROPERTY_SESSION_EXPIRY_INTERVAL);
   return p != NULL && p->value.num != 0 && zero ? UVMQTT_EPROPERTY : 0;
 }
 
@@ -216,9 +215,8 @@ static int check_filters(const char *const *filters, size_t n,
 }
 
 int uvmqtt_unsubscribe(uvmqtt_t *m, const char *const *filters, size_t n,
-                       const uvmqtt_property_t *properties,
-                       size_t n_properties, uvmqtt_request_cb cb, void *arg,
-                       uint64_t *ret_id) {
+                       const uvmqtt_property_t *properties, size_t n_properties,
+                       uvmqtt_request_cb cb, void *arg, uint64_t *ret_id) {
   int r = usable(m);
   if (r == 0)
     r = check_filters(filters, n, properties, n_properties);
@@ -236,6 +234,24 @@ int uvmqtt_ping(uvmqtt_t *m) {
   if (r == 0)
     r = um_pump_want(m);
   return r ? r : um_session_ping(&m->session, uv_now(m->loop->uv));
+}
+
+int uvmqtt_read_stop(uvmqtt_t *m) {
+  int r = usable(m);
+  if (r)
+    return r;
+  um_session_pause(&m->session, uv_now(m->loop->uv));
+  um_pump_steer(m);
+  return 0;
+}
+
+int uvmqtt_read_start(uvmqtt_t *m) {
+  int r = usable(m);
+  if (r)
+    return r;
+  um_session_resume(&m->session, uv_now(m->loop->uv));
+  um_loop_mark(m->loop, m); /* it goes on there: nothing is called back here */
+  return 0;
 }
 
 /* The host. */

@@ -22,7 +22,7 @@ struct um_leave {
   struct um_op *properties; /* an op only for its copying; NULL: none */
   uint64_t deadline;        /* the connection is cut then */
   uint32_t timeout;
-  int status;               /* what cb will hear */
+  int status; /* what cb will hear */
   uvmqtt_request_cb cb;
   void *arg;
 };
@@ -44,9 +44,9 @@ struct uvmqtt_s {
   bool stream_closing;
   uint32_t attempt;
   uint64_t online_since;
-  uint64_t deadline;  /* of the state: connect time-out, back-off */
-  bool overdue;       /* deadline passed once; read once more, then act */
-  unsigned poisoned;  /* connections in a row ended by violations */
+  uint64_t deadline; /* of the state: connect time-out, back-off */
+  bool overdue;      /* deadline passed once; read once more, then act */
+  unsigned poisoned; /* connections in a row ended by violations */
   struct um_backoff backoff;
   struct um_leave leave;
   int64_t retry_in;
@@ -61,7 +61,8 @@ struct uvmqtt_s {
   uv_timer_t *timer;         /* NULL until needed */
   uint64_t armed;            /* when it fires; UM_NEVER: not running */
   int write_error;           /* met inside a user's call, told in service */
-  bool throttled;            /* not reading: the peer does not take our bytes */
+  bool throttled;            /* the peer does not take our bytes */
+  bool not_reading;          /* throttled, or the user wants no more now */
   uvmqtt_stats_t stats;
 
   /* closing */

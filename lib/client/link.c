@@ -7,9 +7,9 @@
 #include <assert.h>
 #include <string.h>
 
-#define POISON_AFTER 5u     /* connections in a row ended by violations ... */
+#define POISON_AFTER 5u      /* connections in a row ended by violations ... */
 #define POISON_WITHIN 10000u /* ms after CONNACK */
-#define LINGER 1000u        /* ms for the server to close after DISCONNECT */
+#define LINGER 1000u         /* ms for the server to close after DISCONNECT */
 
 static void enter(uvmqtt_t *m, uvmqtt_state_t next) {
   static const uint8_t successors[] = {
@@ -53,7 +53,7 @@ static void finish_leave(uvmqtt_t *m, int status) {
 
 static void close_stream(uvmqtt_t *m) {
   m->stream_closing = true;
-  m->throttled = false;
+  m->throttled = m->not_reading = false;
   m->write_error = 0;
   m->stream->ops->close(m->stream);
 }
@@ -203,8 +203,7 @@ static void wait_again(uvmqtt_t *m, int code) {
   decide(m, code);
   uvmqtt_state_t from = m->state;
   m->state = m->wanted ? UVMQTT_STATE_WAITING : UVMQTT_STATE_OFFLINE;
-  m->deadline =
-      m->wanted ? um_pump_now(m) + (uint64_t)m->retry_in : UM_NEVER;
+  m->deadline = m->wanted ? um_pump_now(m) + (uint64_t)m->retry_in : UM_NEVER;
   um_report_disconnect(m, false);
   um_report_state(m, from);
 }
@@ -212,8 +211,7 @@ static void wait_again(uvmqtt_t *m, int code) {
 /* Wanted again by a uvmqtt_connect that came while the stream was closing:
  * not at speed either. */
 static void choose_delay(uvmqtt_t *m) {
-  enum um_backoff_class c =
-      um_backoff_class_of(m->error.code, m->error.reason);
+  enum um_backoff_class c = um_backoff_class_of(m->error.code, m->error.reason);
   if (m->retry_in == UVMQTT_OFF)
     m->retry_in = (int64_t)um_backoff_next(&m->backoff, c, random64());
 }
@@ -257,6 +255,7 @@ static void leave_now(uvmqtt_t *m) {
 }
 
 static bool may_leave(const uvmqtt_t *m) {
+  assert(m->stream != NULL);
   return m->session.state == UM_SESSION_UP &&
          (m->leave.mode == UVMQTT_DISCONNECT_NOW ||
           (um_session_flushed(&m->session) && !m->stream->busy));
@@ -265,13 +264,13 @@ static bool may_leave(const uvmqtt_t *m) {
 /* DISCONNECT is with the kernel: half-close, and let the server close, so that
  * no reset overtakes it. */
 static bool has_left(const uvmqtt_t *m) {
+  assert(m->stream != NULL);
   return m->session.state == UM_SESSION_LEAVING && m->session.out.len == 0 &&
          !m->stream->busy;
 }
 
 bool um_link_wants_step(const uvmqtt_t *m) {
-  if (!m->leave.asked || m->state != UVMQTT_STATE_ONLINE ||
-      m->stream_closing)
+  if (!m->leave.asked || m->state != UVMQTT_STATE_ONLINE || m->stream_closing)
     return false;
   return may_leave(m) || has_left(m);
 }
@@ -360,8 +359,8 @@ static void tick_stream(uvmqtt_t *m, uint64_t now) {
 }
 
 void um_link_tick(uvmqtt_t *m) {
-  static void (*const parts[])(uvmqtt_t *, uint64_t) = {
-      tick_stream, tick_leave, tick_state};
+  static void (*const parts[])(uvmqtt_t *, uint64_t) = {tick_stream, tick_leave,
+                                                        tick_state};
   uint64_t now = um_pump_now(m);
   for (size_t i = 0; i < sizeof parts / sizeof parts[0] && !m->closing; i++)
     parts[i](m, now);

@@ -17,8 +17,8 @@
 
 /* Moves towards what is wanted, as far as possible now. */
 void um_link_step(uvmqtt_t *m);
-bool um_link_wants_step(const uvmqtt_t *m); /* a flush is complete */
-void um_link_tick(uvmqtt_t *m);             /* the timer fired */
+bool um_link_wants_step(const uvmqtt_t *m);   /* a flush is complete */
+void um_link_tick(uvmqtt_t *m);               /* the timer fired */
 uint64_t um_link_deadline(const uvmqtt_t *m); /* calls nobody */
 
 /* From the stream and the session. */

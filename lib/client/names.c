@@ -14,7 +14,7 @@ static const struct name names[] = {
     UVMQTT_ERRNO_MAP(X)
 #undef X
 #define X(name, text) {UV_##name, #name, text},
-    UV_ERRNO_MAP(X)
+        UV_ERRNO_MAP(X)
 #undef X
 };
 

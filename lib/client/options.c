@@ -180,8 +180,8 @@ static int read_properties(const uvmqtt_options_t *o, struct um_options *ret) {
   int r = um_check_properties(o->properties, o->n_properties, UVMQTT_CONNECT);
   if (r || o->n_properties == 0)
     return r;
-  ret->properties = um_op_unsubscribe(&ret->pool, NULL, 0, o->properties,
-                                      o->n_properties);
+  ret->properties =
+      um_op_unsubscribe(&ret->pool, NULL, 0, o->properties, o->n_properties);
   return ret->properties == NULL ? UM_ENOMEM : 0;
 }
 

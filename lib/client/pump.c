@@ -141,10 +141,22 @@ static void throttle(uvmqtt_t *m) {
     return;
   uint64_t backlog = m->session.appended - m->session.taken;
   bool on = m->throttled ? backlog > LOW_WATER : backlog > HIGH_WATER;
-  if (on == m->throttled)
-    return;
   m->throttled = on;
-  m->stream->ops->read(m->stream, !on);
+}
+
+void um_pump_steer(uvmqtt_t *m) {
+  bool stop = m->throttled || um_session_paused(&m->session);
+  if (stop == m->not_reading || !may_write(m))
+    return;
+  m->not_reading = stop;
+  m->stream->ops->read(m->stream, !stop);
+}
+
+/* What came before the user paused reading, now that he goes on. */
+static void read_on(uvmqtt_t *m) {
+  int r = um_session_read_on(&m->session, now_of(m));
+  if (r && !m->closing)
+    um_link_failed(m, r);
 }
 
 void um_pump_service(uvmqtt_t *m) {
@@ -155,9 +167,12 @@ void um_pump_service(uvmqtt_t *m) {
   um_session_settle(&m->session);
   if (!m->closing)
     um_link_step(m);
+  if (!m->closing)
+    read_on(m);
   if (!m->closing && may_write(m)) {
     write_out(m);
     throttle(m);
+    um_pump_steer(m);
     um_session_settle(&m->session);
   }
   if (!m->closing && um_link_wants_step(m))

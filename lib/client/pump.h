@@ -19,6 +19,8 @@ void um_pump_service(uvmqtt_t *m);
 void um_pump_relieve(uvmqtt_t *m);
 /* One write of what is in the out buffer, if the stream is free. */
 int um_pump_write(uvmqtt_t *m);
+/* Reads from the stream, or stops: as throttled and paused. Calls nobody. */
+void um_pump_steer(uvmqtt_t *m);
 /* ms; at least uv_now, and real time when the loop is late. */
 uint64_t um_pump_now(const uvmqtt_t *m);
 

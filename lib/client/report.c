@@ -61,9 +61,8 @@ uvmqtt_phase_t um_report_phase(const uvmqtt_t *m) {
 
 void um_report_clear(uvmqtt_t *m) {
   m->reason_string[0] = '\0';
-  m->error = (uvmqtt_error_t){.address = m->address,
-                              .reason_string = m->reason_string,
-                              .hint = ""};
+  m->error = (uvmqtt_error_t){
+      .address = m->address, .reason_string = m->reason_string, .hint = ""};
 }
 
 void um_report_error(uvmqtt_t *m, int code, uvmqtt_phase_t phase) {

@@ -128,8 +128,8 @@ static int remember(struct um_session *s, const struct um_op *op,
   for (size_t i = 0; i < op->u.subscribe.n; i++) {
     if (reasons[i] >= 0x80)
       continue;
-    int r = um_subs_put(&s->subs, &op->u.subscribe.filters[i],
-                        identifier_of(op));
+    int r =
+        um_subs_put(&s->subs, &op->u.subscribe.filters[i], identifier_of(op));
     if (r)
       return r;
   }
@@ -194,14 +194,22 @@ int um_recv_suback(struct um_session *s, struct um_packet *p) {
   return 0;
 }
 
+static void complete_unsubscribe(struct um_session *s, struct um_op *op,
+                                 const struct um_packet *p,
+                                 const uint8_t *reasons) {
+  for (size_t i = 0; i < op->u.unsubscribe.n; i++)
+    if (reasons[i] < 0x80)
+      um_subs_remove(&s->subs, op->u.unsubscribe.filters[i]);
+  complete_list(s, op, p, reasons, op->u.unsubscribe.n);
+}
+
 /* A 3.1.1 UNSUBACK says nothing but "done". */
 static int complete_unsuback_311(struct um_session *s, struct um_op *op,
                                  const struct um_packet *p) {
-  size_t n = op->u.unsubscribe.n;
-  uint8_t *zeros = um_calloc(n, 1);
+  uint8_t *zeros = um_calloc(op->u.unsubscribe.n, 1);
   if (zeros == NULL)
     return UM_ENOMEM;
-  complete_list(s, op, p, zeros, n);
+  complete_unsubscribe(s, op, p, zeros);
   um_free(zeros);
   return 0;
 }
@@ -211,16 +219,13 @@ int um_recv_unsuback(struct um_session *s, struct um_packet *p) {
   struct um_op *op = find(s, p->id, UM_OP_UNSUBSCRIBE, &err);
   if (op == NULL)
     return UVMQTT_EPROTOCOL;
-  size_t n = op->u.unsubscribe.n;
-  for (size_t i = 0; i < n; i++) /* a SUBACK may have come after the call */
-    um_subs_remove(&s->subs, op->u.unsubscribe.filters[i]);
   if (s->version == UM_V311)
     return complete_unsuback_311(s, op, p);
-  if (p->u.suback.n != n) {
+  if (p->u.suback.n != op->u.unsubscribe.n) {
     fail_once(s, op, UVMQTT_EPROTOCOL);
     return UVMQTT_EPROTOCOL;
   }
-  complete_list(s, op, p, p->u.suback.reasons, n);
+  complete_unsubscribe(s, op, p, p->u.suback.reasons);
   return 0;
 }
 

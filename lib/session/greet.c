@@ -26,8 +26,8 @@ static uint32_t session_expiry(const struct um_session *s) {
                                                  : s->config->session_expiry;
 }
 
-static void add_num(uvmqtt_property_t *list, size_t *n,
-                    uvmqtt_property_id_t id, uint32_t value) {
+static void add_num(uvmqtt_property_t *list, size_t *n, uvmqtt_property_id_t id,
+                    uint32_t value) {
   list[*n].id = id;
   list[(*n)++].value.num = value;
 }
@@ -244,9 +244,8 @@ static int enter_up(struct um_session *s, const struct um_packet *p) {
 
 int um_recv_connack(struct um_session *s, struct um_packet *p) {
   bool present = p->u.connack.session_present;
-  uint8_t reason = s->version == UM_V311
-                       ? um_reason_from_connack_311(p->reason)
-                       : p->reason;
+  uint8_t reason =
+      s->version == UM_V311 ? um_reason_from_connack_311(p->reason) : p->reason;
   if (present && reason != 0)
     return UVMQTT_EPROTOCOL;
   if (reason != 0)

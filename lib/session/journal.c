@@ -1,6 +1,7 @@
 #include "session/journal.h"
 
 #include "base/alloc.h"
+#include "base/err.h"
 #include <string.h>
 
 void um_journal_init(struct um_journal *j, um_commit_fn commit, void *up,
@@ -31,16 +32,23 @@ static void *grow(void *array, size_t n, size_t *cap, size_t size) {
   return p;
 }
 
+int um_journal_reserve(struct um_journal *j) {
+  if (j->commit == NULL)
+    return 0;
+  struct um_store_op *ops = grow(j->ops, j->n, &j->cap, sizeof *ops);
+  if (ops == NULL)
+    return UM_ENOMEM;
+  j->ops = ops;
+  return 0;
+}
+
 void um_journal_put(struct um_journal *j, const struct um_store_op *op) {
   if (j->commit == NULL)
     return;
-  struct um_store_op *ops = grow(j->ops, j->n, &j->cap, sizeof *ops);
-  if (ops == NULL) {
+  if (um_journal_reserve(j))
     j->failed = true;
-    return;
-  }
-  j->ops = ops;
-  j->ops[j->n++] = *op;
+  else
+    j->ops[j->n++] = *op;
 }
 
 /* Records not yet handed over, or handed over and not yet answered. */
@@ -50,8 +58,8 @@ static bool pending(const struct um_journal *j) {
 
 /* Room for the mark that will follow, so that um_journal_mark cannot fail. */
 static bool reserve_mark(struct um_journal *j) {
-  struct um_mark *marks = grow(j->marks, j->n_marks, &j->cap_marks,
-                               sizeof *marks);
+  struct um_mark *marks =
+      grow(j->marks, j->n_marks, &j->cap_marks, sizeof *marks);
   if (marks == NULL)
     return false;
   j->marks = marks;

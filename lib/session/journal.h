@@ -27,7 +27,7 @@ struct um_store_op {
   enum um_store_kind kind;
   uint64_t seq; /* the op's id; order of sequence is order of sending */
   uint16_t pid;
-  uint8_t state; /* enum um_op_state */
+  uint8_t state;                   /* enum um_op_state */
   const uvmqtt_message_t *message; /* PUT_OUT; valid during commit */
   const char *client_id;           /* META; valid during commit */
   uint8_t version;
@@ -42,7 +42,7 @@ typedef void (*um_commit_fn)(void *up, const struct um_store_op *ops, size_t n,
 struct um_journal {
   um_commit_fn commit; /* NULL: memory store */
   void *up;
-  struct um_buf *out;  /* where released bytes go */
+  struct um_buf *out; /* where released bytes go */
   struct um_buf held;
   struct um_store_op *ops; /* the batch being put together */
   size_t n, cap;
@@ -51,7 +51,7 @@ struct um_journal {
   struct um_mark { /* held bytes up to `end` wait for `batch` */
     uint64_t batch;
     size_t end;
-  } *marks;
+  } * marks;
   size_t n_marks, cap_marks;
   bool failed; /* no memory for a record: the connection must end */
 };
@@ -60,6 +60,8 @@ void um_journal_init(struct um_journal *j, um_commit_fn commit, void *up,
                      struct um_buf *out, size_t max_held);
 void um_journal_done(struct um_journal *j);
 
+/* Room for one more record, so that the next put cannot fail. UM_ENOMEM. */
+int um_journal_reserve(struct um_journal *j);
 void um_journal_put(struct um_journal *j, const struct um_store_op *op);
 /* The buffer for bytes that depend on everything put so far; NULL when memory
  * is out, now or since the connection began. */

@@ -1,7 +1,5 @@
 #include "session/keepalive.h"
 
-#include <string.h>
-
 #define GRACE 1u /* ms: one more turn of the loop, in which it reads */
 
 static uint64_t later(uint64_t t, uint64_t ms) {
@@ -16,15 +14,19 @@ static uint64_t in_any_case(const struct um_keepalive *k) {
   return later(k->pinged, 2 * k->interval);
 }
 
+static void clear(struct um_keepalive *k, uint64_t now) {
+  *k = (struct um_keepalive){.deaf = k->deaf, .deaf_since = now};
+}
+
 void um_keepalive_start(struct um_keepalive *k, uint64_t now,
                         uint16_t seconds) {
-  memset(k, 0, sizeof *k);
+  clear(k, now);
   k->interval = (uint64_t)seconds * 1000;
   k->last_tx = k->last_rx = now;
 }
 
 void um_keepalive_stop(struct um_keepalive *k) {
-  memset(k, 0, sizeof *k);
+  clear(k, 0);
 }
 
 void um_keepalive_sent(struct um_keepalive *k, uint64_t now) {
@@ -49,6 +51,24 @@ void um_keepalive_answered(struct um_keepalive *k) {
   k->waiting = k->suspect = false;
 }
 
+/* t, as long after `now` as it was after `since`; what is newer is now's. */
+static uint64_t shift(uint64_t t, uint64_t since, uint64_t now) {
+  return t < since ? t + (now - since) : now;
+}
+
+void um_keepalive_deaf(struct um_keepalive *k, uint64_t now, bool deaf) {
+  if (deaf == k->deaf)
+    return;
+  k->deaf = deaf;
+  if (deaf) {
+    k->deaf_since = now;
+    return;
+  }
+  k->last_rx = shift(k->last_rx, k->deaf_since, now);
+  k->pinged = shift(k->pinged, k->deaf_since, now);
+  k->suspect = false;
+}
+
 /* A tenth early, a second at most: scheduling must not make us late. Silence
  * of the server counts as well as ours, else a half-open connection would never
  * be noticed by a client that only publishes. */
@@ -67,15 +87,15 @@ uint64_t um_keepalive_deadline(const struct um_keepalive *k) {
   if (k->interval == 0)
     return UM_NEVER;
   uint64_t verdict = UM_NEVER;
-  if (k->suspect)
+  if (k->suspect && !k->deaf)
     verdict = later(k->suspected, GRACE);
-  else if (k->waiting)
+  else if (k->waiting && !k->deaf)
     verdict = verdict_due(k);
   return least(ping_due(k), verdict);
 }
 
 static bool is_dead(struct um_keepalive *k, uint64_t now) {
-  if (!k->waiting || now < verdict_due(k))
+  if (k->deaf || !k->waiting || now < verdict_due(k))
     return false;
   if (k->suspect)
     return now >= later(k->suspected, GRACE);

@@ -17,14 +17,19 @@
 struct um_keepalive {
   uint64_t interval; /* ms, 0: off */
   uint64_t last_tx, last_rx;
-  uint64_t pinged;   /* when the unanswered PINGREQ was sent */
-  bool waiting;      /* for PINGRESP */
-  bool suspect;      /* verdict was due once; nothing read since */
+  uint64_t pinged; /* when the unanswered PINGREQ was sent */
+  bool waiting;    /* for PINGRESP */
+  bool suspect;    /* verdict was due once; nothing read since */
   uint64_t suspected;
+  bool deaf;
+  uint64_t deaf_since;
 };
 
-enum um_keepalive_action { UM_KEEPALIVE_NONE, UM_KEEPALIVE_PING,
-                           UM_KEEPALIVE_DEAD };
+enum um_keepalive_action {
+  UM_KEEPALIVE_NONE,
+  UM_KEEPALIVE_PING,
+  UM_KEEPALIVE_DEAD
+};
 
 void um_keepalive_start(struct um_keepalive *k, uint64_t now, uint16_t seconds);
 void um_keepalive_stop(struct um_keepalive *k);
@@ -32,6 +37,9 @@ void um_keepalive_sent(struct um_keepalive *k, uint64_t now);
 void um_keepalive_received(struct um_keepalive *k, uint64_t now);
 void um_keepalive_pinged(struct um_keepalive *k, uint64_t now);
 void um_keepalive_answered(struct um_keepalive *k);
+/* From now on nothing is read, though it may have come; or again. PINGREQs go
+ * on, verdicts wait: their clocks stand still. Outlives start and stop. */
+void um_keepalive_deaf(struct um_keepalive *k, uint64_t now, bool deaf);
 uint64_t um_keepalive_deadline(const struct um_keepalive *k);
 enum um_keepalive_action um_keepalive_tick(struct um_keepalive *k,
                                            uint64_t now);

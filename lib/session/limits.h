@@ -6,8 +6,8 @@
 
 struct um_limits {
   uint8_t version;
-  uint16_t keep_alive;      /* seconds: the server's or ours */
-  uint16_t receive_maximum; /* 65,535 when it said nothing */
+  uint16_t keep_alive;          /* seconds: the server's or ours */
+  uint16_t receive_maximum;     /* 65,535 when it said nothing */
   uint32_t maximum_packet_size; /* 268,435,460 when it said nothing */
   uint8_t maximum_qos;
   bool retain_available;

@@ -78,9 +78,8 @@ static void copy_property(struct copier *c, const uvmqtt_property_t *from,
     *to = copied;
 }
 
-static uvmqtt_property_t *copy_properties(struct copier *c,
-                                          const uvmqtt_property_t *p,
-                                          size_t n) {
+static uvmqtt_property_t *
+copy_properties(struct copier *c, const uvmqtt_property_t *p, size_t n) {
   uvmqtt_property_t *to = copy_array(c, p, n, sizeof *p);
   for (size_t i = 0; i < n; i++)
     copy_property(c, &p[i], to == NULL ? NULL : &to[i]);
@@ -141,8 +140,7 @@ static void copy_filters(struct copier *c, const struct source *src,
 /* op NULL: only counts. Properties first: they want alignment. */
 static void copy_source(struct copier *c, const struct source *src,
                         struct um_op *op) {
-  uvmqtt_property_t *p =
-      copy_properties(c, src->properties, src->n_properties);
+  uvmqtt_property_t *p = copy_properties(c, src->properties, src->n_properties);
   if (op != NULL) {
     op->properties = p;
     op->n_properties = src->n_properties;

@@ -31,8 +31,8 @@ struct um_op {
   uint16_t pid;       /* packet identifier, 0: none */
   uint8_t reason;     /* with DONE: what to report */
   int status;
-  size_t charge;      /* bytes it counts for in the queue's budget */
-  uint64_t expires;   /* ms; UINT64_MAX: never */
+  size_t charge;    /* bytes it counts for in the queue's budget */
+  uint64_t expires; /* ms; UINT64_MAX: never */
   uvmqtt_request_cb cb;
   void *arg;
   uvmqtt_property_t *properties; /* of whichever kind; ours to change */

@@ -93,7 +93,7 @@ struct um_op *um_outbox_next(const struct um_outbox *o, size_t quota) {
   if (!um_list_empty(&o->rereleases))
     return op_of(o->rereleases.next);
   bool room = o->inflight_quota < quota; /* [MQTT-4.9.0-2/5] */
-  if (!um_list_empty(&o->resends)) /* [MQTT-4.6.0-1/both] */
+  if (!um_list_empty(&o->resends))       /* [MQTT-4.6.0-1/both] */
     return room ? op_of(o->resends.next) : NULL;
   if (um_list_empty(&o->queued))
     return NULL;
@@ -216,8 +216,7 @@ void um_outbox_resume(struct um_outbox *o) {
   again(o, &o->sent, &o->resends);
   again(o, &o->released, &o->rereleases);
   /* a PUBREL will be sent whatever the quota, so its place is taken */
-  for (struct um_list *l = o->rereleases.next; l != &o->rereleases;
-       l = l->next)
+  for (struct um_list *l = o->rereleases.next; l != &o->rereleases; l = l->next)
     count(o, op_of(l), true);
 }
 
@@ -249,7 +248,6 @@ static void insert_by_id(struct um_list *list, struct um_op *op) {
   struct um_list *at = list;
   while (at->prev != list && op_of(at->prev)->id > op->id)
     at = at->prev;
-  um_list_remove(&op->link);
   um_list_insert(at, &op->link);
 }
 
@@ -262,12 +260,10 @@ static void merge(struct um_list *into, struct um_list *from) {
     while (at != into && op_of(at)->id < op->id)
       at = at->next;
     um_list_remove(&op->link);
-    if (at->prev != into && op_of(at->prev)->id > op->id) {
-      um_list_insert(into, &op->link);
+    if (at->prev != into && op_of(at->prev)->id > op->id)
       insert_by_id(into, op);
-    } else {
+    else
       um_list_insert(at, &op->link);
-    }
   }
 }
 

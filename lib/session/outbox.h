@@ -11,14 +11,14 @@ struct um_outbox {
   struct um_op_pool pool;
   struct um_packet_ids ids;
   /* waiting, in the order they leave: */
-  struct um_list requests;      /* SUBSCRIBE, UNSUBSCRIBE: wait for no quota */
-  struct um_list rereleases;    /* RELEASED on an earlier connection */
-  struct um_list resends;       /* SENT on an earlier connection */
-  struct um_list queued;        /* PUBLISH, new */
+  struct um_list requests;   /* SUBSCRIBE, UNSUBSCRIBE: wait for no quota */
+  struct um_list rereleases; /* RELEASED on an earlier connection */
+  struct um_list resends;    /* SENT on an earlier connection */
+  struct um_list queued;     /* PUBLISH, new */
   /* sent, awaiting the server: */
-  struct um_list asked;         /* SUBSCRIBE, UNSUBSCRIBE */
-  struct um_list sent;          /* PUBLISH, in the order sent */
-  struct um_list released;      /* QoS 2 after PUBREC, in its order */
+  struct um_list asked;    /* SUBSCRIBE, UNSUBSCRIBE */
+  struct um_list sent;     /* PUBLISH, in the order sent */
+  struct um_list released; /* QoS 2 after PUBREC, in its order */
   /* finished, completion due: */
   struct um_list done;
   size_t n_waiting, n_inflight; /* n_inflight: sent + released + again */

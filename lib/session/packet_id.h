@@ -12,9 +12,9 @@
 #define UM_ID_PAGES 256
 
 struct um_packet_ids {
-  void **page[UM_ID_PAGES];      /* 256 holders each, made on demand */
-  uint16_t used[UM_ID_PAGES];    /* holders in the page */
-  void **spare;                  /* an emptied page, kept for the next */
+  void **page[UM_ID_PAGES];   /* 256 holders each, made on demand */
+  uint16_t used[UM_ID_PAGES]; /* holders in the page */
+  void **spare;               /* an emptied page, kept for the next */
   uint16_t last;
   size_t n;
 };

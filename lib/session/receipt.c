@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include "base/err.h"
+#include <assert.h>
 #include <string.h>
 
 #define FIRST_CAP 16u
@@ -32,6 +33,7 @@ int um_receipts_push(struct um_receipts *r, const struct um_receipt *receipt) {
   int err = um_receipts_reserve(r);
   if (err)
     return err;
+  assert(r->cap != 0);
   r->ring[(r->first + r->n) % r->cap] = *receipt;
   r->n++;
   return 0;

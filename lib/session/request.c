@@ -12,7 +12,7 @@ static void go(struct um_session *s) {
 }
 
 static void add(struct um_session *s, struct um_op *op, uvmqtt_request_cb cb,
-               void *arg, uint64_t *ret_id) {
+                void *arg, uint64_t *ret_id) {
   op->id = s->next_id++;
   op->cb = cb;
   op->arg = arg;
@@ -58,6 +58,10 @@ static int publish_queued(struct um_session *s, const uvmqtt_message_t *m,
   int r = admit(s, op);
   if (r)
     return r;
+  if (um_journal_reserve(&s->journal)) {
+    um_op_free(&s->outbox.pool, op);
+    return UM_ENOMEM;
+  }
   op->expires = expiry_of(s, m);
   add(s, op, cb, arg, ret_id);
   note_new(s, op);
@@ -113,8 +117,8 @@ int um_session_subscribe(struct um_session *s, uint64_t now,
                          size_t n_properties, uvmqtt_request_cb cb, void *arg,
                          uint64_t *ret_id) {
   s->now = now;
-  struct um_op *op = um_op_subscribe(&s->outbox.pool, filters, n, properties,
-                                     n_properties);
+  struct um_op *op =
+      um_op_subscribe(&s->outbox.pool, filters, n, properties, n_properties);
   int r = admit(s, op);
   if (r)
     return r;
@@ -126,16 +130,14 @@ int um_session_subscribe(struct um_session *s, uint64_t now,
 int um_session_unsubscribe(struct um_session *s, uint64_t now,
                            const char *const *filters, size_t n,
                            const uvmqtt_property_t *properties,
-                           size_t n_properties, uvmqtt_request_cb cb,
-                           void *arg, uint64_t *ret_id) {
+                           size_t n_properties, uvmqtt_request_cb cb, void *arg,
+                           uint64_t *ret_id) {
   s->now = now;
-  struct um_op *op = um_op_unsubscribe(&s->outbox.pool, filters, n, properties,
-                                       n_properties);
+  struct um_op *op =
+      um_op_unsubscribe(&s->outbox.pool, filters, n, properties, n_properties);
   int r = admit(s, op);
   if (r)
     return r;
-  for (size_t i = 0; i < n; i++)
-    um_subs_remove(&s->subs, filters[i]);
   add(s, op, cb, arg, ret_id);
   go(s);
   return 0;

@@ -29,8 +29,8 @@ int um_resume_present(struct um_session *s) {
 /* What becomes of one in-flight message, for the store: R3. */
 static void note(struct um_session *s, const struct um_list *list, bool gone) {
   for (const struct um_list *l = list->next; l != list; l = l->next) {
-    struct um_store_op record = {.kind = gone ? UM_STORE_DEL_OUT
-                                              : UM_STORE_SET_OUT,
+    struct um_store_op record = {.kind =
+                                     gone ? UM_STORE_DEL_OUT : UM_STORE_SET_OUT,
                                  .seq = op_of(l)->id,
                                  .state = UM_OP_QUEUED};
     um_journal_put(&s->journal, &record);

@@ -25,6 +25,7 @@ void um_session_init(struct um_session *s,
   s->scratch.from = UM_SERVER;
   um_buf_init(&s->out, NO_PACKET_MAX, pool);
   um_frame_init(&s->frame, s->version, config->maximum_packet_size);
+  um_buf_init(&s->later, SIZE_MAX, NULL); /* one chunk, unless fed on */
   um_journal_init(&s->journal, events->commit, up, &s->out, NO_PACKET_MAX);
   um_outbox_init(&s->outbox, config->queue_messages, config->queue_bytes);
   um_inbox_init(&s->inbox);
@@ -38,6 +39,7 @@ void um_session_done(struct um_session *s) {
   um_subs_done(&s->subs);
   um_journal_done(&s->journal);
   um_frame_done(&s->frame);
+  um_buf_done(&s->later);
   um_scratch_done(&s->scratch);
   um_buf_done(&s->out);
   um_free(s->assigned_id);
@@ -63,15 +65,17 @@ static void drop_bytes(struct um_session *s) {
   um_buf_release(&s->out);
   um_journal_drop(&s->journal);
   um_frame_reset(&s->frame);
+  um_buf_done(&s->later);
   s->appended = s->taken = 0;
 }
 
 /* Those whose bytes the kernel has keep their good end. */
 static void end_receipts(struct um_session *s, int status) {
-  if (s->receipts_status != 0)
-    return; /* of an earlier end, not settled yet */
-  s->receipts_status = status;
-  s->receipts_taken = s->taken;
+  if (s->receipts_ended == 0) { /* else of an earlier end, not settled yet */
+    s->receipts_status = status;
+    s->receipts_taken = s->taken;
+  }
+  s->receipts_ended = s->receipts.n;
 }
 
 void um_session_down(struct um_session *s, uint64_t now, int code) {
@@ -148,9 +152,13 @@ static int receive(struct um_session *s, struct um_span frame) {
   return r == 0 && s->journal.failed ? UM_ENOMEM : r;
 }
 
-static bool receiving(const struct um_session *s) {
+static bool listening(const struct um_session *s) {
   return !s->halted &&
          (s->state == UM_SESSION_GREETING || s->state == UM_SESSION_UP);
+}
+
+static bool receiving(const struct um_session *s) {
+  return listening(s) && !(s->paused && s->state == UM_SESSION_UP);
 }
 
 /* Codes below EREFUSED in the table are the peer's violations. */
@@ -174,30 +182,81 @@ static int fail(struct um_session *s, int err) {
   return err;
 }
 
-int um_session_feed(struct um_session *s, uint64_t now, uint8_t *data,
-                    size_t len) {
+/* *ret_left: how much of the end was not looked at. */
+static int parse(struct um_session *s, uint8_t *data, size_t len,
+                 size_t *ret_left) {
   struct um_span frame;
   int r = 0;
-  s->now = now;
-  if (!receiving(s))
-    return 0;
-  s->heard = true;
-  s->silent_ends = 0;
-  um_keepalive_received(&s->keepalive, now);
   um_frame_push(&s->frame, data, len);
   while (r == 0 && receiving(s) && (r = um_frame_next(&s->frame, &frame)) > 0)
     r = receive(s, frame);
+  *ret_left = s->frame.chunk_len;
+  um_frame_push(&s->frame, NULL, 0);
+  return r;
+}
+
+static int parse_or_keep(struct um_session *s, uint8_t *data, size_t len) {
+  size_t left = len;
+  int r = 0;
+  if (receiving(s) && s->later.len == 0)
+    r = parse(s, data, len, &left);
+  if (r || left == 0 || !listening(s))
+    return r;
+  return um_buf_append(&s->later, data + len - left, left);
+}
+
+static int conclude(struct um_session *s, int r) {
   if (r < 0)
     fail(s, r);
   um_journal_commit(&s->journal);
   return r;
 }
 
+int um_session_feed(struct um_session *s, uint64_t now, uint8_t *data,
+                    size_t len) {
+  s->now = now;
+  if (!listening(s))
+    return 0;
+  s->heard = true;
+  s->silent_ends = 0;
+  um_keepalive_received(&s->keepalive, now);
+  return conclude(s, parse_or_keep(s, data, len));
+}
+
+/* Pausing. */
+
+void um_session_pause(struct um_session *s, uint64_t now) {
+  s->paused = true;
+  um_keepalive_deaf(&s->keepalive, now, true);
+}
+
+void um_session_resume(struct um_session *s, uint64_t now) {
+  s->paused = false;
+  um_keepalive_deaf(&s->keepalive, now, false);
+}
+
+bool um_session_paused(const struct um_session *s) {
+  return s->state == UM_SESSION_UP && (s->paused || s->later.len != 0);
+}
+
+int um_session_read_on(struct um_session *s, uint64_t now) {
+  size_t left;
+  s->now = now;
+  if (s->later.len == 0 || !receiving(s))
+    return 0;
+  int r = parse(s, um_buf_head(&s->later), s->later.len, &left);
+  um_buf_consume(&s->later, s->later.len - left);
+  if (left == 0)
+    um_buf_release(&s->later);
+  return conclude(s, r);
+}
+
 int um_session_drain(struct um_session *s, uint64_t now) {
   s->now = now;
   um_send_waiting(s);
   um_journal_commit(&s->journal);
-  return s->journal.failed ? fail(s, UM_ENOMEM) : 0;
+  bool connected = s->state == UM_SESSION_GREETING || s->state == UM_SESSION_UP;
+  return connected && s->journal.failed ? fail(s, UM_ENOMEM) : 0;
 }
 
 void um_session_written(struct um_session *s, size_t n) {

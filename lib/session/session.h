@@ -11,8 +11,9 @@
  *
  * Events run inside feed and settle only (and `commit` at the end of every
  * call). settle delivers what was due when it was called; while callbacks make
- * more due, um_session_unsettled stays true. Requests may be made inside events. To end things inside an event
- * call um_session_halt; feed and settle then return at once.
+ * more due, um_session_unsettled stays true. Requests may be made inside
+ * events. To end things inside an event call um_session_halt; feed and settle
+ * then return at once.
  */
 #ifndef UM_SESSION_SESSION_H
 #define UM_SESSION_SESSION_H
@@ -34,10 +35,10 @@
 enum um_session_state {
   UM_SESSION_DOWN,     /* no connection.           next: GREETING             */
   UM_SESSION_GREETING, /* CONNECT encoded.         next: UP, FAILED, DOWN     */
-  UM_SESSION_UP,       /* CONNACK came.            next: LEAVING, FAILED, DOWN */
-  UM_SESSION_LEAVING,  /* DISCONNECT encoded: nothing more is sent, what comes
-                          is discarded.            next: DOWN                 */
-  UM_SESSION_FAILED,   /* feed or tick gave an error. next: DOWN              */
+  UM_SESSION_UP,      /* CONNACK came.            next: LEAVING, FAILED, DOWN */
+  UM_SESSION_LEAVING, /* DISCONNECT encoded: nothing more is sent, what comes
+                         is discarded.            next: DOWN                 */
+  UM_SESSION_FAILED,  /* feed or tick gave an error. next: DOWN              */
 };
 
 /* Borrowed for the life of the session; the owner may change values between
@@ -47,7 +48,7 @@ struct um_session_config {
   const char *username; /* NULL: none */
   bool has_password;
   uvmqtt_bytes_t password;
-  const uvmqtt_message_t *will; /* NULL: none */
+  const uvmqtt_message_t *will;        /* NULL: none */
   const uvmqtt_property_t *properties; /* User Properties of CONNECT */
   size_t n_properties;
   uvmqtt_protocol_t version;
@@ -88,29 +89,32 @@ struct um_session {
   const struct um_session_events *events;
   void *up;
   enum um_session_state state;
-  bool halted;        /* um_session_halt was called inside an event */
+  bool halted; /* um_session_halt was called inside an event */
+  bool paused; /* by the user; holds up nothing before CONNACK */
   uint64_t now;
-  uint8_t version;    /* spoken or to be tried next; remembered fall-back */
+  uint8_t version;     /* spoken or to be tried next; remembered fall-back */
   uint8_t silent_ends; /* connections closed without a byte after CONNECT */
-  bool heard;         /* a byte came on this connection */
-  bool greeted;       /* a CONNECT was sent in this object's life */
-  bool unanswered;    /* an earlier CONNECT may have made a session */
-  bool have_session;  /* a CONNACK accepted us once */
-  bool clean_sent;    /* in the CONNECT of this connection */
-  bool force_clean;   /* after SESSION_MISMATCH: the next CONNECT */
-  bool forgotten;     /* state was given up with a clean CONNECT; CONNACK will
-                         report it with what was lost: */
+  bool heard;          /* a byte came on this connection */
+  bool greeted;        /* a CONNECT was sent in this object's life */
+  bool unanswered;     /* an earlier CONNECT may have made a session */
+  bool have_session;   /* a CONNACK accepted us once */
+  bool clean_sent;     /* in the CONNECT of this connection */
+  bool force_clean;    /* after SESSION_MISMATCH: the next CONNECT */
+  bool forgotten;      /* state was given up with a clean CONNECT; CONNACK will
+                          report it with what was lost: */
   size_t lost_messages;
-  bool fell_back;     /* VERSION_FALLBACK is due in settle */
-  bool restore_due;   /* subscriptions are lost and no ops made for them yet */
-  int receipts_status; /* not 0: the receipts end so, but for those up to: */
-  uint64_t receipts_taken;
-  char *assigned_id;  /* by the server, NULL: config's is used */
+  bool fell_back;   /* VERSION_FALLBACK is due in settle */
+  bool restore_due; /* subscriptions are lost and no ops made for them yet */
+  size_t receipts_ended;   /* so many of the oldest are over: with 0 up to */
+  uint64_t receipts_taken; /* here, with this after it: */
+  int receipts_status;
+  char *assigned_id; /* by the server, NULL: config's is used */
   uint64_t next_id;
-  uint64_t appended;  /* bytes put into out since up */
-  uint64_t taken;     /* of which the kernel took */
-  struct um_buf out;  /* ready to be written; the owner empties it */
+  uint64_t appended; /* bytes put into out since up */
+  uint64_t taken;    /* of which the kernel took */
+  struct um_buf out; /* ready to be written; the owner empties it */
   struct um_frame frame;
+  struct um_buf later; /* came while paused, not parsed yet */
   struct um_scratch scratch;
   struct um_journal journal;
   struct um_outbox outbox;
@@ -146,6 +150,13 @@ void um_session_down(struct um_session *s, uint64_t now, int code);
  * down. The chunk is overwritten in place. */
 int um_session_feed(struct um_session *s, uint64_t now, uint8_t *data,
                     size_t len);
+/* No packet behind the one being delivered is looked at until resume and then
+ * read_on; what comes meanwhile is kept, so stop reading while
+ * um_session_paused. Legal inside events, lasts across connections. */
+void um_session_pause(struct um_session *s, uint64_t now);
+void um_session_resume(struct um_session *s, uint64_t now);
+bool um_session_paused(const struct um_session *s); /* wants no bytes now */
+int um_session_read_on(struct um_session *s, uint64_t now); /* as feed */
 /* Moves waiting requests into out while it holds less than UM_OUT_ENOUGH. 0, or
  * UM_ENOMEM when the journal could not be kept: as an error of feed. */
 int um_session_drain(struct um_session *s, uint64_t now);
@@ -174,15 +185,16 @@ int um_session_subscribe(struct um_session *s, uint64_t now,
 int um_session_unsubscribe(struct um_session *s, uint64_t now,
                            const char *const *filters, size_t n,
                            const uvmqtt_property_t *properties,
-                           size_t n_properties, uvmqtt_request_cb cb,
-                           void *arg, uint64_t *ret_id);
+                           size_t n_properties, uvmqtt_request_cb cb, void *arg,
+                           uint64_t *ret_id);
 /* Only UP: a PINGREQ now, whatever the keep alive says; else UM_ENOTCONN. */
 int um_session_ping(struct um_session *s, uint64_t now);
 /* Encodes DISCONNECT when UP; else does nothing. KEEP adds Session Expiry
  * Interval 0 unless properties has one. */
 void um_session_leave(struct um_session *s, uint64_t now, uint8_t reason,
                       const uvmqtt_property_t *properties, size_t n_properties);
-/* Is there nothing that could be sent now: not waiting, not in out, not held? */
+/* Is there nothing that could be sent now: not waiting, not in out, not held?
+ */
 bool um_session_flushed(const struct um_session *s);
 /* All requests finish with this status; settle delivers. */
 void um_session_cancel_all(struct um_session *s, int status);

@@ -15,7 +15,7 @@ static struct um_op *first_done(const struct um_session *s, uint64_t limit) {
 
 /* Up to which position of the stream receipts are due. */
 static uint64_t receipts_up_to(const struct um_session *s) {
-  return s->receipts_status == 0 ? s->taken : UINT64_MAX;
+  return s->receipts_ended == 0 ? s->taken : UINT64_MAX;
 }
 
 static bool receipt_due(const struct um_session *s, uint64_t limit,
@@ -37,7 +37,9 @@ static void deliver_receipt(struct um_session *s) {
   struct um_receipt receipt;
   if (!um_receipts_pop(&s->receipts, receipts_up_to(s), &receipt))
     return;
-  bool taken = s->receipts_status == 0 || receipt.end <= s->receipts_taken;
+  bool over = s->receipts_ended != 0;
+  bool taken = !over || receipt.end <= s->receipts_taken;
+  s->receipts_ended -= over;
   uvmqtt_result_t result = {.id = receipt.id,
                             .status = taken ? 0 : s->receipts_status};
   s->events->completed(s->up, receipt.cb, receipt.arg, &result);
@@ -93,6 +95,4 @@ void um_session_settle(struct um_session *s) {
     tell_fall_back(s);
   while (!s->halted && deliver_one(s, limit))
     ;
-  if (!s->halted && s->receipts.n == 0)
-    s->receipts_status = 0;
 }

@@ -143,8 +143,8 @@ int um_subs_restore(const struct um_subs *subs, uint8_t version,
   struct um_list made;
   um_list_init(&made);
   struct batch *b = um_calloc(1, sizeof *b);
-  int r = b == NULL ? UM_ENOMEM
-                    : fill(subs, version, max_packet, pool, b, &made);
+  int r =
+      b == NULL ? UM_ENOMEM : fill(subs, version, max_packet, pool, b, &made);
   um_free(b);
   if (r)
     drop(pool, &made);

@@ -8,7 +8,7 @@
 
 struct um_sub {
   struct um_list link;
-  uint32_t identifier; /* Subscription Identifier, 0: none */
+  uint32_t identifier;           /* Subscription Identifier, 0: none */
   uvmqtt_subscription_t options; /* filter points behind this struct */
 };
 

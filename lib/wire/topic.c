@@ -23,10 +23,11 @@ static uint64_t odd_bytes(const char *p) {
 static bool plain_name(const char *s, size_t len) {
   if (len < 8)
     return false;
-  uint64_t odd = odd_bytes(s + len - 8);
-  for (const char *last = s + len - 8; s < last; s += 8)
-    odd |= odd_bytes(s);
-  return (odd & EACH_BYTE(0x80)) == 0;
+  const char *last = s + len - 8;
+  for (; s < last; s += 8)
+    if (odd_bytes(s) & EACH_BYTE(0x80))
+      return false;
+  return (odd_bytes(last) & EACH_BYTE(0x80)) == 0;
 }
 
 /* [MQTT-4.7.3-1/both] [MQTT-4.7.3-2/both] [MQTT-4.7.3-3/both] */

@@ -298,9 +298,10 @@ static void pump(struct player *p) {
     size_t n = p->s.out.len;
     enter(p);
     um_session_settle(&p->s);
-    um_session_drain(&p->s, p->now);
+    int r = um_session_drain(&p->s, p->now);
     um_session_settle(&p->s);
     leave(p);
+    p->result = p->result == 0 ? r : p->result;
     tell_sent(p);
     if (!p->kernel_stopped && p->s.out.len != 0)
       kernel_takes(p, p->s.out.len);
@@ -714,7 +715,7 @@ static void request(struct player *p, struct words *w) {
   record->accepted = err == 0;
   record->id = id;
   if (q == NULL)
-    record->completions = 1;
+    record->completions = -1;
   if (err == 0 && id == 0)
     fail(p, "accepted without an id");
   if (p->inside == 0)
@@ -727,6 +728,15 @@ static void request(struct player *p, struct words *w) {
 
 /* ---- steps ---- */
 
+static void down(struct player *p, int code) {
+  um_buf_consume(&p->s.out, p->s.out.len);
+  p->seen = 0;
+  p->ended = true;
+  enter(p);
+  um_session_down(&p->s, p->now, code);
+  leave(p);
+}
+
 static void step_up(struct player *p, struct words *w, const char *rest) {
   (void)w, (void)rest;
   p->ended = false;
@@ -735,18 +745,9 @@ static void step_up(struct player *p, struct words *w, const char *rest) {
   p->result = um_session_up(&p->s, p->now);
   leave(p);
   if (p->starving && p->result != 0) {
-    p->ended = true;
+    down(p, 0);
     p->result = 0;
   }
-}
-
-static void down(struct player *p, int code) {
-  um_buf_consume(&p->s.out, p->s.out.len);
-  p->seen = 0;
-  p->ended = true;
-  enter(p);
-  um_session_down(&p->s, p->now, code);
-  leave(p);
 }
 
 static void step_down(struct player *p, struct words *w, const char *rest) {
@@ -889,13 +890,15 @@ static void step_online(struct player *p, struct words *w, const char *rest) {
     bool is_greeting = starts(p->observed.text[i], "-> CONNECT") ||
                        starts(p->observed.text[i], "event connected") ||
                        starts(p->observed.text[i], "commit META");
-    greetings += is_greeting;
+    if (greetings < 2 && starts(p->observed.text[i], "commit NEW_EPOCH"))
+      continue; /* R1, before CONNECT */
+    greetings += starts(p->observed.text[i], "-> CONNECT") ? 2 : is_greeting;
     if (!is_greeting)
       lines_add(&kept, p->observed.text[i], 0);
   }
   lines_clear(&p->observed);
   p->observed = kept;
-  if (!p->starving && greetings < 2)
+  if (!p->starving && greetings < 3)
     fail(p, "no CONNECT, or not connected");
 }
 
