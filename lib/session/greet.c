@@ -102,7 +102,6 @@ int um_greet_send(struct um_session *s) {
     memcpy(props + own, s->config->properties, n * sizeof *props);
   r = send_connect(s, props, own + n);
   um_free(props);
-  s->unanswered = s->greeted && !s->have_session;
   s->greeted = s->greeted || r == 0;
   return r;
 }
@@ -233,6 +232,7 @@ static int enter_up(struct um_session *s, const struct um_packet *p) {
   s->force_clean = false;
   s->state = UM_SESSION_UP;
   um_keepalive_start(&s->keepalive, s->now, s->limits.keep_alive);
+  um_keepalive_deaf(&s->keepalive, s->now, s->paused);
   tell_connected(s, p);
   if (unknown && !s->halted)
     tell(s, UVMQTT_NOTICE_SESSION_UNKNOWN);

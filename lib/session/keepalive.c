@@ -1,5 +1,7 @@
 #include "session/keepalive.h"
 
+#include <string.h>
+
 #define GRACE 1u /* ms: one more turn of the loop, in which it reads */
 
 static uint64_t later(uint64_t t, uint64_t ms) {
@@ -14,19 +16,15 @@ static uint64_t in_any_case(const struct um_keepalive *k) {
   return later(k->pinged, 2 * k->interval);
 }
 
-static void clear(struct um_keepalive *k, uint64_t now) {
-  *k = (struct um_keepalive){.deaf = k->deaf, .deaf_since = now};
-}
-
 void um_keepalive_start(struct um_keepalive *k, uint64_t now,
                         uint16_t seconds) {
-  clear(k, now);
+  memset(k, 0, sizeof *k);
   k->interval = (uint64_t)seconds * 1000;
   k->last_tx = k->last_rx = now;
 }
 
 void um_keepalive_stop(struct um_keepalive *k) {
-  clear(k, 0);
+  memset(k, 0, sizeof *k);
 }
 
 void um_keepalive_sent(struct um_keepalive *k, uint64_t now) {

@@ -38,7 +38,7 @@ void um_keepalive_received(struct um_keepalive *k, uint64_t now);
 void um_keepalive_pinged(struct um_keepalive *k, uint64_t now);
 void um_keepalive_answered(struct um_keepalive *k);
 /* From now on nothing is read, though it may have come; or again. PINGREQs go
- * on, verdicts wait: their clocks stand still. Outlives start and stop. */
+ * on, verdicts wait: their clocks stand still. */
 void um_keepalive_deaf(struct um_keepalive *k, uint64_t now, bool deaf);
 uint64_t um_keepalive_deadline(const struct um_keepalive *k);
 enum um_keepalive_action um_keepalive_tick(struct um_keepalive *k,

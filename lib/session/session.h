@@ -96,7 +96,8 @@ struct um_session {
   uint8_t silent_ends; /* connections closed without a byte after CONNECT */
   bool heard;          /* a byte came on this connection */
   bool greeted;        /* a CONNECT was sent in this object's life */
-  bool unanswered;     /* an earlier CONNECT may have made a session */
+  bool unanswered;     /* an earlier CONNECT got no CONNACK: it may have made
+                          a session */
   bool have_session;   /* a CONNACK accepted us once */
   bool clean_sent;     /* in the CONNECT of this connection */
   bool force_clean;    /* after SESSION_MISMATCH: the next CONNECT */

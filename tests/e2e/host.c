@@ -11,7 +11,7 @@ static void on_late(uv_timer_t *timer) {
 }
 
 void host_open(struct host *h) {
-  h->late = false;
+  memset(h, 0, sizeof *h);
   cr_assert_eq(uv_loop_init(&h->loop), 0);
   uv_timer_init(&h->loop, &h->guard);
   h->guard.data = h;
@@ -31,6 +31,8 @@ void host_arm(struct host *h) {
 void host_turn(struct host *h, const char *awaited, const char *file,
                int line) {
   uv_run(&h->loop, UV_RUN_ONCE);
+  if (h->late && h->explain != NULL)
+    h->explain(h);
   cr_assert_not(h->late, "%s:%d: waited in vain until %s", file, line, awaited);
 }
 

@@ -10,6 +10,8 @@ struct host {
   uv_loop_t loop;
   uv_timer_t guard;
   bool late;
+  struct peer *peers;                    /* those alive, for explain */
+  void (*explain)(const struct host *h); /* when something never came */
 };
 
 void host_open(struct host *h);

@@ -66,11 +66,28 @@ static void log_in(const struct site *s, uvmqtt_options_t *o) {
   o->password = (uvmqtt_bytes_t){password, 1};
 }
 
+static void explain(const struct host *h) {
+  for (const struct peer *p = h->peers; p != NULL; p = p->next) {
+    uvmqtt_stats_t n = {.size = sizeof n};
+    uvmqtt_get_stats(p->m, &n);
+    fprintf(stderr,
+            "%s: %s, %u connects, %u disconnects (last: %s), %zu kept, "
+            "%u queued, %u in flight, %u packets sent, %u received\n",
+            p->client_id, uvmqtt_state_name(uvmqtt_state(p->m)), p->connects,
+            p->disconnects, uvmqtt_strerror(p->error.code), p->n_heard,
+            (unsigned)n.queued, (unsigned)n.inflight, (unsigned)n.packets_sent,
+            (unsigned)n.packets_received);
+  }
+}
+
 struct peer *peer_new(struct host *h, const struct site *s,
                       const uvmqtt_options_t *options) {
   struct peer *p = calloc(1, sizeof *p);
   uvmqtt_options_t o = *options;
   p->host = h;
+  p->next = h->peers;
+  h->peers = p;
+  h->explain = explain;
   if (o.url == NULL)
     o.url = site_url(s);
   o.version = s->version;
@@ -99,6 +116,13 @@ static void on_closed(void *arg) {
   p->closed = true;
 }
 
+static void leave_host(struct peer *p) {
+  struct peer **at = &p->host->peers;
+  while (*at != p)
+    at = &(*at)->next;
+  *at = p->next;
+}
+
 static void forget_heard(struct peer *p) {
   for (size_t i = 0; i < p->n_heard; i++) {
     free(p->heard[i].topic);
@@ -110,6 +134,7 @@ static void forget_heard(struct peer *p) {
 void peer_close(struct peer *p) {
   uvmqtt_close(p->m, on_closed, p);
   UNTIL(p->host, p->closed);
+  leave_host(p);
   forget_heard(p);
   free(p);
 }

@@ -17,6 +17,7 @@ struct heard { /* a message that came */
 
 struct peer {
   struct host *host;
+  struct peer *next; /* of host->peers */
   uvmqtt_t *m;
   bool online, closed;
 

@@ -1,4 +1,4 @@
-#include "e2e/peer.h"
+#include "e2e/ledger.h"
 
 #include "support/suite.h"
 #include <string.h>
@@ -122,6 +122,27 @@ static void keeps_the_order_of_a_burst(struct host *h, const struct site *s) {
   peer_close(p);
 }
 TEST_ON_ALL(exchange, keeps_the_order_of_a_burst)
+
+#define BURST 300 /* of each QoS; more than any broker has in flight */
+
+/* What a server cannot take at once must wait with us. */
+static void loses_nothing_of_a_long_burst(struct host *h,
+                                          const struct site *s) {
+  struct ledger l;
+  struct peer *p = peer_online(h, s, "long");
+  peer_subscribe(p, unique("long"), 2);
+  ledger_open(&l, unique("long"), BURST);
+  ledger_receive(&l, p);
+  ledger_publish(&l, p);
+  UNTIL(h, l.completed >= 2 * BURST && l.arrived[1] == BURST &&
+               l.arrived[2] == BURST);
+  ledger_expect_completed(&l);
+  ledger_expect_received(&l);
+  cr_assert_eq(p->disconnects, 0);
+  ledger_close(&l);
+  peer_close(p);
+}
+TEST_ON_ALL(exchange, loses_nothing_of_a_long_burst)
 
 #define EXPIRY 3600u
 

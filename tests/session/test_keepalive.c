@@ -13,7 +13,7 @@ static void expect(struct um_keepalive *k, uint64_t at,
 }
 
 Test(keepalive, off_has_no_deadline) {
-  struct um_keepalive k;
+  struct um_keepalive k = {0};
   um_keepalive_start(&k, T, 0);
   cr_assert_eq(um_keepalive_deadline(&k), UM_NEVER);
   expect(&k, UINT64_C(1) << 50, UM_KEEPALIVE_NONE);
@@ -43,7 +43,7 @@ static void pinged(struct um_keepalive *k) {
 }
 
 Test(keepalive, gives_up_half_an_interval_after_the_ping_and_one_chance) {
-  struct um_keepalive k;
+  struct um_keepalive k = {0};
   pinged(&k);
   cr_assert_eq(um_keepalive_deadline(&k), T + 89000);
   expect(&k, 88999, UM_KEEPALIVE_NONE);
@@ -54,7 +54,7 @@ Test(keepalive, gives_up_half_an_interval_after_the_ping_and_one_chance) {
 }
 
 Test(keepalive, the_answer_ends_the_wait) {
-  struct um_keepalive k;
+  struct um_keepalive k = {0};
   pinged(&k);
   expect(&k, 89000, UM_KEEPALIVE_NONE);
   um_keepalive_received(&k, T + 89000);
@@ -65,7 +65,7 @@ Test(keepalive, the_answer_ends_the_wait) {
 }
 
 Test(keepalive, any_byte_moves_the_verdict) {
-  struct um_keepalive k;
+  struct um_keepalive k = {0};
   pinged(&k);
   um_keepalive_received(&k, T + 80000);
   cr_assert_eq(um_keepalive_deadline(&k), T + 110000);
@@ -76,7 +76,7 @@ Test(keepalive, any_byte_moves_the_verdict) {
 
 /* N75 */
 Test(keepalive, two_intervals_without_an_answer_are_enough_whatever_comes) {
-  struct um_keepalive k;
+  struct um_keepalive k = {0};
   pinged(&k);
   bool dead = false;
   uint64_t at = 59000;
@@ -94,7 +94,7 @@ Test(keepalive, two_intervals_without_an_answer_are_enough_whatever_comes) {
 
 /* "never before the owner had a chance to read" */
 Test(keepalive, a_late_tick_does_not_kill) {
-  struct um_keepalive k;
+  struct um_keepalive k = {0};
   pinged(&k);
   cr_assert_neq(um_keepalive_tick(&k, T + 10000000), UM_KEEPALIVE_DEAD);
   um_keepalive_received(&k, T + 10000000);
@@ -103,7 +103,7 @@ Test(keepalive, a_late_tick_does_not_kill) {
 }
 
 Test(keepalive, the_older_of_two_pings_decides) {
-  struct um_keepalive k;
+  struct um_keepalive k = {0};
   um_keepalive_start(&k, T, 60);
   um_keepalive_pinged(&k, T);
   um_keepalive_pinged(&k, T + 20000);
@@ -111,7 +111,7 @@ Test(keepalive, the_older_of_two_pings_decides) {
 }
 
 Test(keepalive, stop_forgets_all) {
-  struct um_keepalive k;
+  struct um_keepalive k = {0};
   pinged(&k);
   um_keepalive_stop(&k);
   cr_assert_eq(um_keepalive_deadline(&k), UM_NEVER);
@@ -120,7 +120,7 @@ Test(keepalive, stop_forgets_all) {
 
 /* O15 */
 Test(keepalive, does_not_wrap_at_the_end_of_time) {
-  struct um_keepalive k;
+  struct um_keepalive k = {0};
   um_keepalive_start(&k, UINT64_MAX - 1000, 60);
   cr_assert_eq(um_keepalive_deadline(&k), UM_NEVER);
   cr_assert_eq(um_keepalive_tick(&k, UINT64_MAX - 1), UM_KEEPALIVE_NONE);
@@ -128,7 +128,7 @@ Test(keepalive, does_not_wrap_at_the_end_of_time) {
 
 /* A clock that steps back must not ping in a loop nor kill. */
 Test(keepalive, a_clock_that_goes_back_does_no_harm) {
-  struct um_keepalive k;
+  struct um_keepalive k = {0};
   pinged(&k);
   um_keepalive_received(&k, T + 58000);
   expect(&k, 50000, UM_KEEPALIVE_NONE);

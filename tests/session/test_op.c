@@ -13,10 +13,8 @@ static struct um_op *op_of_everything(void) {
   char topic[] = "a/b", type[] = "text", key[] = "k", value[] = "v";
   char payload[] = "hello", data[] = {1, 0, 2};
   uvmqtt_property_t p[] = {
-      UVMQTT_CONTENT_TYPE(type),
-      UVMQTT_CORRELATION_DATA(data, 3),
-      UVMQTT_USER_PROPERTY(key, value),
-      UVMQTT_USER_PROPERTY(key, value),
+      UVMQTT_CONTENT_TYPE(type),        UVMQTT_CORRELATION_DATA(data, 3),
+      UVMQTT_USER_PROPERTY(key, value), UVMQTT_USER_PROPERTY(key, value),
       UVMQTT_MESSAGE_EXPIRY(7),
   };
   uvmqtt_message_t m = {.topic = topic,

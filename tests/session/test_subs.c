@@ -19,8 +19,7 @@ static void begin(void) {
 }
 
 static struct um_op *first(void) {
-  return um_list_empty(&ops) ? NULL
-                             : um_list_of(ops.next, struct um_op, link);
+  return um_list_empty(&ops) ? NULL : um_list_of(ops.next, struct um_op, link);
 }
 
 static void end(void) {

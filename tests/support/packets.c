@@ -23,9 +23,9 @@ static const struct {
 #define N_PROPERTIES (sizeof properties / sizeof properties[0])
 
 static const char *const defaults[] = {
-    "dup=0",  "retain=0",    "qos=0",    "reason=0x00",
-    "sp=0",   "status=0",    "messages=0", "subscriptions=0",
-    "n=0",    "pid=0",       "clean=0",
+    "dup=0", "retain=0", "qos=0",      "reason=0x00",
+    "sp=0",  "status=0", "messages=0", "subscriptions=0",
+    "n=0",   "pid=0",    "clean=0",
 };
 
 /* ---- words ---- */
@@ -371,8 +371,8 @@ uint8_t *packet_text_bytes(const char *line, uint8_t version, size_t *ret_len) {
       p.u.publish.topic = "";
     p.u.publish.topic_len = strlen(p.u.publish.topic);
     if (words_value(&w, "payload") != NULL)
-      payload = text_bytes_read(words_value(&w, "payload"),
-                                &p.u.publish.payload.len);
+      payload =
+          text_bytes_read(words_value(&w, "payload"), &p.u.publish.payload.len);
     p.u.publish.payload.data = payload;
     p.u.publish.qos = (uint8_t)words_number(&w, "qos", 0);
     p.u.publish.retain = words_number(&w, "retain", 0) != 0;

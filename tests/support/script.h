@@ -8,7 +8,7 @@
  * support/packets.h.
  *
  * Steps
- *   config KEY=VALUE ...       see script_config.c; before the first "up", or
+ *   config KEY=VALUE ...       see set_config in script.c; before "up", or
  *                              between connections
  *   up                         the transport is connected
  *   online [CONNACK words]     up, CONNECT whatever it says, CONNACK, "event
@@ -25,20 +25,22 @@
  *   ping
  *   leave REASON [PROPERTIES]
  *   cancel_all CODE
+ *   pause, resume              um_session_pause; um_session_resume and read_on
  *   kernel stop | kernel go    does the kernel take bytes by itself?
  *   written N                  it takes N
  *   store done [N]             all, or N, batches are durable (store=late)
  *   on EVENT do STEP           once, inside the next such event: a request,
- *                              leave, cancel_all or halt. EVENT is a word of
- *                              the list below, or "completed NAME"
- *   whole: WHY                 not played with the input cut
+ *                              leave, cancel_all, halt, pause or resume. EVENT
+ * is a word of the list below, or "completed NAME" whole: WHY not played with
+ * the input cut
  *
  * What follows
  *   -> PACKET                  the session sends
  *   event connected|message|notice|completed ...
  *   commit KIND ...            handed to the store
- *   fails CODE [reason= text= retry_now=1]        the step's result
- *   state UP, deadline +N|never, flushed yes|no, version 4|5
+ *   fails CODE [reason= text=]                    the step's result
+ *   state UP, deadline +N|never, flushed yes|no, paused yes|no, version 4|5,
+ *   retry_now yes|no, counters unknown_acks=N duplicates=N
  *                              asked after the step
  *
  * At the end all that is still pending is cancelled; each accepted request
