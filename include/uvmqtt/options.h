@@ -96,6 +96,9 @@ typedef struct uvmqtt_options_s {
   /* Bounds. */
   uint16_t receive_maximum;     /* inbound QoS 1 and 2 at once, default 64 */
   uint32_t maximum_packet_size; /* inbound, bytes, default 1 MiB */
+  uint16_t max_inflight;        /* outgoing QoS 1 and 2 at once. Default: the
+                                   server's Receive Maximum; on 3.1.1, where
+                                   servers have limits and cannot say so, 20 */
   uint32_t queue_messages;      /* outgoing requests held, default 10,000 */
   uint64_t queue_bytes;         /* and their bytes, default 64 MiB */
 
@@ -104,7 +107,10 @@ typedef struct uvmqtt_options_s {
   uint32_t address_timeout;  /* for each address tried, default 10,000 */
   uint32_t reconnect_min;    /* first back-off, default 1,000 */
   int64_t reconnect_max;     /* greatest back-off, default 60,000; UVMQTT_OFF:
-                                one attempt, no reconnecting */
+                               one attempt, no reconnecting. A server that
+                               refuses us (bad password, ...), is busy or gave
+                               our session to another client is left alone for
+                               30, 5 or 10 s at least, whatever this says */
   uint32_t reconnect_stable; /* online for so long resets it, default 10,000 */
 
   /* Callbacks; each may be NULL. All come from the loop. Any call is legal in

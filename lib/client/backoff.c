@@ -46,7 +46,7 @@ uint64_t um_backoff_next(struct um_backoff *b, enum um_backoff_class c,
                          uint64_t random) {
   uint64_t most = ceiling(b);
   if (c == UM_BACKOFF_POISON)
-    return b->max;
+    return b->max == 0 ? 1 : b->max;
   if (c == UM_BACKOFF_TRANSIENT)
     return 1 + random % (most == 0 ? 1 : most);
   uint64_t least = floor_of[c];

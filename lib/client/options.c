@@ -88,9 +88,12 @@ static int read_numbers(const uvmqtt_options_t *o, struct um_options *ret) {
                     &ret->reconnect_max);
   if (r)
     return r;
+  if (ret->reconnect_max == 0) /* off; for those who call uvmqtt_connect */
+    ret->reconnect_max = RECONNECT_MAX;
   c->keep_alive = (uint16_t)keep_alive;
   c->receive_maximum =
       (uint16_t)or_default(o->receive_maximum, RECEIVE_MAXIMUM);
+  c->max_inflight = o->max_inflight;
   c->maximum_packet_size =
       or_default(o->maximum_packet_size, MAXIMUM_PACKET_SIZE);
   c->queue_messages = or_default(o->queue_messages, QUEUE_MESSAGES);

@@ -106,7 +106,10 @@ static bool legal_host(const char *host) {
   size_t len = strlen(host);
   if (len == 0 || len > HOST_MAX)
     return false;
-  return strpbrk(host, " \t\r\n/?#@\\\"<>") == NULL;
+  for (const char *c = host; *c != '\0'; c++)
+    if ((unsigned char)*c <= ' ' || *c == 0x7F)
+      return false;
+  return strpbrk(host, "/?#@\\\"<>") == NULL;
 }
 
 static bool parse(char *text, struct um_url *u) {

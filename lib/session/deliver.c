@@ -25,16 +25,25 @@ static int acknowledge(struct um_session *s, uint8_t type, uint16_t id) {
   return um_send_ack(s, type, id, 0);
 }
 
-/* 3.1.1 has no Receive Maximum: ours binds nobody there. */
+/* 3.1.1 has no Receive Maximum: ours binds nobody there. In 5.0 a server that
+ * exceeds it is cut off with 0x93 once in a session and suffered afterwards:
+ * mosquitto 2.0 forgets the limit when it resumes sessions after a restart,
+ * and would be cut off for ever. The bookkeeping is bounded by the ids. */
 static uint16_t receive_maximum(const struct um_session *s) {
-  return s->version == UM_V5 ? s->config->receive_maximum : UINT16_MAX;
+  bool binding = s->version == UM_V5 && !s->lenient;
+  return binding ? s->config->receive_maximum : UINT16_MAX;
+}
+
+static int over_quota(struct um_session *s) {
+  s->lenient = true;
+  return UVMQTT_EQUOTA;
 }
 
 static int deliver_qos1(struct um_session *s, struct um_packet *p) {
   if (um_inbox_is_open_here(&s->inbox, p->id))
     return UVMQTT_EPROTOCOL;
   if (!um_inbox_has_room(&s->inbox, receive_maximum(s)))
-    return UVMQTT_EQUOTA;
+    return over_quota(s);
   deliver(s, p);
   return acknowledge(s, UVMQTT_PUBACK, p->id); /* [MQTT-4.3.2-4/5] */
 }
@@ -55,7 +64,7 @@ static int deliver_qos2(struct um_session *s, struct um_packet *p) {
     s->counters.duplicates++;
     return acknowledge(s, UVMQTT_PUBREC, p->id);
   case UM_INBOX_OVER:
-    return UVMQTT_EQUOTA;
+    return over_quota(s);
   case UM_INBOX_NOMEM:
     break;
   }

@@ -250,7 +250,8 @@ int um_recv_connack(struct um_session *s, struct um_packet *p) {
     return UVMQTT_EPROTOCOL;
   if (reason != 0)
     return refused(s, p, reason);
-  um_limits_read(&s->limits, s->version, s->config->keep_alive, p);
+  um_limits_read(&s->limits, s->version, s->config->keep_alive,
+                 s->config->max_inflight, p);
   int r = check_client_id(s);
   if (r == 0)
     r = check_present(s, present);

@@ -40,8 +40,19 @@ static void read_property(struct um_limits *l, const uvmqtt_property_t *p) {
   }
 }
 
+static uint16_t least(uint16_t a, uint16_t b) {
+  return a < b ? a : b;
+}
+
+/* What the user, or experience with 3.1.1 servers, allows. */
+static uint16_t inflight_cap(uint8_t version, uint16_t max_inflight) {
+  if (max_inflight != 0)
+    return max_inflight;
+  return version == UM_V311 ? UM_INFLIGHT_311 : UINT16_MAX;
+}
+
 void um_limits_read(struct um_limits *l, uint8_t version, uint16_t keep_alive,
-                    const struct um_packet *connack) {
+                    uint16_t max_inflight, const struct um_packet *connack) {
   *l = (struct um_limits){
       .version = version,
       .keep_alive = keep_alive,
@@ -55,6 +66,8 @@ void um_limits_read(struct um_limits *l, uint8_t version, uint16_t keep_alive,
   };
   for (size_t i = 0; i < connack->n_properties; i++)
     read_property(l, &connack->properties[i]);
+  l->receive_maximum =
+      least(l->receive_maximum, inflight_cap(version, max_inflight));
   if (l->maximum_packet_size > PACKET_SIZE_MAX)
     l->maximum_packet_size = PACKET_SIZE_MAX;
 }

@@ -17,9 +17,13 @@ struct um_limits {
   const char *assigned_client_id; /* borrowed from the CONNACK, or NULL */
 };
 
-/* Reads them from a CONNACK. */
+/* Reads them from a CONNACK. max_inflight bounds receive_maximum, 0: it does
+ * not, but a 3.1.1 server, which cannot say it, is taken to allow
+ * UM_INFLIGHT_311. */
 void um_limits_read(struct um_limits *l, uint8_t version, uint16_t keep_alive,
-                    const struct um_packet *connack);
+                    uint16_t max_inflight, const struct um_packet *connack);
+
+#define UM_INFLIGHT_311 20u
 
 /* 0, or what to complete an op with: UVMQTT_ENOTSUP (QoS, RETAIN, properties
  * or subscription options that the server or 3.1.1 does not have),

@@ -54,6 +54,7 @@ void um_resume_forget(struct um_session *s) {
   s->forgotten = s->forgotten || held;
   s->lost_messages += um_outbox_session_lost(&s->outbox, fail);
   um_inbox_clear(&s->inbox);
+  s->lenient = false;
 }
 
 int um_resume_lost(struct um_session *s) {

@@ -57,6 +57,7 @@ struct um_session_config {
   uint32_t session_expiry;
   uint16_t keep_alive;
   uint16_t receive_maximum;
+  uint16_t max_inflight; /* 0: what the server allows */
   uint32_t maximum_packet_size;
   bool drop_properties;
   size_t queue_messages;
@@ -103,6 +104,8 @@ struct um_session {
   bool force_clean;    /* after SESSION_MISMATCH: the next CONNECT */
   bool forgotten;      /* state was given up with a clean CONNECT; CONNACK will
                           report it with what was lost: */
+  bool lenient;        /* the server broke our Receive Maximum in this session:
+                          see deliver.c */
   size_t lost_messages;
   bool fell_back;   /* VERSION_FALLBACK is due in settle */
   bool restore_due; /* subscriptions are lost and no ops made for them yet */

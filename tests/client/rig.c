@@ -24,7 +24,9 @@ void rig_arm(struct rig *r) {
 }
 
 void rig_turn(struct rig *r, const char *awaited, const char *file, int line) {
+  uv_ref((uv_handle_t *)&r->guard); /* else an idle loop would not wait */
   uv_run(&r->loop, UV_RUN_ONCE);
+  uv_unref((uv_handle_t *)&r->guard);
   cr_assert(!r->late, "%s:%d: waited in vain until %s; heard:\n%s", file, line,
             awaited, r->g.log);
 }

@@ -14,7 +14,7 @@ struct pair {
   uv_connect_t connect;
   unsigned open; /* handles */
   unsigned ends; /* sides that said FIN */
-  bool started, cut;
+  bool started, linked, cut;
   long budget;
 };
 
@@ -40,12 +40,56 @@ static void on_side_closed(uv_handle_t *handle) {
   free(pair);
 }
 
+static void close_side(uv_tcp_t *side) {
+  if (!uv_is_closing((uv_handle_t *)side))
+    uv_close((uv_handle_t *)side, on_side_closed);
+}
+
+static void on_shut(uv_shutdown_t *shutdown, int status) {
+  (void)status;
+  free(shutdown);
+}
+
+static int shut(uv_tcp_t *side) {
+  uv_shutdown_t *shutdown = malloc(sizeof *shutdown);
+  int r = uv_shutdown(shutdown, (uv_stream_t *)side, on_shut);
+  if (r)
+    free(shutdown);
+  return r;
+}
+
+static void give_room(uv_handle_t *handle, size_t suggested, uv_buf_t *ret) {
+  static char room[65536];
+  (void)handle;
+  (void)suggested;
+  *ret = uv_buf_init(room, sizeof room);
+}
+
+static void on_rest(uv_stream_t *broker, ssize_t n, const uv_buf_t *buf) {
+  (void)buf;
+  if (n < 0)
+    close_side((uv_tcp_t *)broker);
+}
+
+/* The client sees the end at once. The broker may write what it has: a
+ * mosquitto 2.0.11 that cannot write a PUBREL forgets having sent it before
+ * and sends the PUBLISH again. */
 static void cut(struct pair *pair) {
   if (pair->cut)
     return;
   pair->cut = true;
-  for (int i = 0; i < 2; i++)
-    uv_close((uv_handle_t *)&pair->side[i], on_side_closed);
+  close_side(&pair->side[0]);
+  if (!pair->linked || shut(&pair->side[1]))
+    close_side(&pair->side[1]);
+  else
+    uv_read_start((uv_stream_t *)&pair->side[1], give_room, on_rest);
+}
+
+/* Both sides know already. */
+static void end(struct pair *pair) {
+  pair->cut = true;
+  close_side(&pair->side[0]);
+  close_side(&pair->side[1]);
 }
 
 static void on_written(uv_write_t *write, int status) {
@@ -87,8 +131,10 @@ static void pass(struct pair *pair, uv_tcp_t *to, const char *data, size_t n) {
   }
   if (pair->budget == 0)
     pair->owner->cuts++;
-  if (pair->budget == 0 || r < 0)
+  if (pair->budget == 0)
     cut(pair);
+  else if (r < 0)
+    end(pair);
 }
 
 static void spend(struct pair *pair, uv_tcp_t *to, const char *data, size_t n) {
@@ -104,29 +150,9 @@ static void spend(struct pair *pair, uv_tcp_t *to, const char *data, size_t n) {
   pass(pair, to, data, n);
 }
 
-static void on_shut(uv_shutdown_t *shutdown, int status) {
-  (void)status;
-  free(shutdown);
-}
-
 static void on_end(struct pair *pair, uv_tcp_t *to, ssize_t why) {
-  uv_shutdown_t *shutdown;
-  if (why != UV_EOF || ++pair->ends == 2) {
-    cut(pair);
-    return;
-  }
-  shutdown = malloc(sizeof *shutdown);
-  if (uv_shutdown(shutdown, (uv_stream_t *)to, on_shut)) {
-    free(shutdown);
-    cut(pair);
-  }
-}
-
-static void give_room(uv_handle_t *handle, size_t suggested, uv_buf_t *ret) {
-  static char room[65536];
-  (void)handle;
-  (void)suggested;
-  *ret = uv_buf_init(room, sizeof room);
+  if (why != UV_EOF || ++pair->ends == 2 || shut(to))
+    end(pair);
 }
 
 static void on_bytes(uv_stream_t *from, ssize_t n, const uv_buf_t *buf) {
@@ -143,9 +169,10 @@ static void on_reached(uv_connect_t *connect, int status) {
   if (status == UV_ECANCELED)
     return;
   if (status) {
-    cut(pair);
+    end(pair);
     return;
   }
+  pair->linked = true;
   for (int i = 0; i < 2; i++)
     uv_read_start((uv_stream_t *)&pair->side[i], give_room, on_bytes);
 }
@@ -157,7 +184,7 @@ static void start(struct pair *pair) {
   pair->connect.data = pair;
   if (uv_tcp_connect(&pair->connect, &pair->side[1],
                      (const struct sockaddr *)&address, on_reached))
-    cut(pair);
+    end(pair);
 }
 
 static void on_caller(uv_stream_t *listener, int status) {

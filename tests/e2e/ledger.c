@@ -78,7 +78,8 @@ void ledger_expect_completed(const struct ledger *l) {
 void ledger_expect_received(const struct ledger *l) {
   for (unsigned i = 0; i < l->n; i++) {
     unsigned once = l->sent[1][i].received, exactly = l->sent[2][i].received;
-    cr_assert_geq(once, 1, "QoS 1 number %u is missing", i);
-    cr_assert_eq(exactly, 1, "QoS 2 number %u came %u times", i, exactly);
+    cr_assert_geq(once, 1, "%s: QoS 1 number %u is missing", l->topic, i);
+    cr_assert_eq(exactly, 1, "%s: QoS 2 number %u came %u times", l->topic, i,
+                 exactly);
   }
 }

@@ -7,9 +7,7 @@
 SUITE(restart);
 
 #define MESSAGES 10000 /* at QoS 1, and again at QoS 2 */
-#define CONF                                                                   \
-  "set_tcp_nodelay true\n"                                                     \
-  "max_inflight_messages 100"
+#define CONF "set_tcp_nodelay true"
 
 static struct peer *resuming(struct host *h, const struct broker *b,
                              const char *url, const char *id) {
@@ -19,8 +17,7 @@ static struct peer *resuming(struct host *h, const struct broker *b,
                         .session = UVMQTT_SESSION_RESUME,
                         .reconnect_min = 1,
                         .reconnect_max = 20,
-                        .queue_messages = 2 * MESSAGES + 10,
-                        .receive_maximum = 100};
+                        .queue_messages = 2 * MESSAGES + 10};
   struct peer *p = peer_new(h, &b->site, &o);
   peer_connect(p);
   return p;

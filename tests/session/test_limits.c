@@ -10,7 +10,7 @@ static struct um_limits read(uint8_t version, const uvmqtt_property_t *p,
   struct um_limits l;
   struct um_packet connack = {
       .type = UVMQTT_CONNACK, .properties = p, .n_properties = n};
-  um_limits_read(&l, version, 60, &connack);
+  um_limits_read(&l, version, 60, 0, &connack);
   return l;
 }
 
@@ -36,6 +36,25 @@ Test(limits, are_the_standards_when_the_server_says_nothing) {
   cr_assert_eq(l.maximum_qos, 2);
   cr_assert(l.retain_available);
   cr_assert_null(l.assigned_client_id);
+}
+
+static uint16_t inflight(uint8_t version, uint16_t of_server,
+                         uint16_t of_user) {
+  struct um_limits l;
+  uvmqtt_property_t p = UVMQTT_PROPERTY_NUM(RECEIVE_MAXIMUM, of_server);
+  struct um_packet connack = {
+      .type = UVMQTT_CONNACK, .properties = &p, .n_properties = of_server != 0};
+  um_limits_read(&l, version, 60, of_user, &connack);
+  return l.receive_maximum;
+}
+
+Test(limits, of_messages_in_flight_are_the_least_of_all) {
+  cr_assert_eq(inflight(UM_V311, 0, 0), 20);
+  cr_assert_eq(inflight(UM_V311, 0, 500), 500);
+  cr_assert_eq(inflight(UM_V5, 0, 0), 65535);
+  cr_assert_eq(inflight(UM_V5, 30, 0), 30);
+  cr_assert_eq(inflight(UM_V5, 30, 10), 10);
+  cr_assert_eq(inflight(UM_V5, 10, 30), 10);
 }
 
 /* [MQTT-3.2.2-21/5] */

@@ -26,17 +26,43 @@ static bool do_accept(struct peer *p, const char *unused) {
   return p->fd >= 0;
 }
 
+static bool receive(struct peer *p, uint8_t *ret) {
+  return ready(p->fd, PATIENCE) && recv(p->fd, ret, 1, 0) == 1;
+}
+
 /* Byte by byte, so that the place of a difference is known. */
-static bool do_expect(struct peer *p, const char *line) {
-  uint8_t want[1024], got;
-  long n = hex_read(line, want, sizeof want);
-  for (long i = 0; i < n; i++)
-    if (!ready(p->fd, PATIENCE) || recv(p->fd, &got, 1, 0) != 1 ||
-        got != want[i]) {
-      fprintf(stderr, "at byte %ld, last was %02x: ", i, got);
+static bool expect(struct peer *p, const uint8_t *want, size_t n) {
+  uint8_t got = 0;
+  for (size_t i = 0; i < n; i++)
+    if (!receive(p, &got) || got != want[i]) {
+      fprintf(stderr, "at byte %zu, last was %02x: ", i, got);
       return false;
     }
   return n > 0;
+}
+
+static bool do_expect(struct peer *p, const char *line) {
+  uint8_t want[1024];
+  long n = hex_read(line, want, sizeof want);
+  return n > 0 && expect(p, want, (size_t)n);
+}
+
+static bool do_packet(struct peer *p, const char *type) {
+  uint8_t *at = p->packet;
+  if (!receive(p, at) || *at != strtoul(type, NULL, 16))
+    return false;
+  if (!receive(p, ++at) || *at > 127)
+    return false;
+  p->packet_len = *at + 2u;
+  while (at < p->packet + p->packet_len - 1)
+    if (!receive(p, ++at))
+      return false;
+  return true;
+}
+
+static bool do_again(struct peer *p, const char *unused) {
+  (void)unused;
+  return expect(p, p->packet, p->packet_len);
 }
 
 static bool do_send(struct peer *p, const char *line) {
@@ -91,8 +117,8 @@ static const struct {
 } words[] = {
     {"accept", do_accept}, {"<", do_expect},      {">", do_send},
     {"await", do_await},   {"silent", do_silent}, {"sleep", do_sleep},
-    {"tell", do_tell},     {"eof", do_eof},       {"close", do_close},
-    {"reset", do_reset},
+    {"tell", do_tell},     {"eof", do_eof},       {"packet", do_packet},
+    {"again", do_again},   {"close", do_close},   {"reset", do_reset},
 };
 
 static bool play(struct peer *p, const char *line) {

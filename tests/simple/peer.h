@@ -3,6 +3,8 @@
  *
  *   accept       takes the next connection
  *   < HEX        these bytes must come (support/hex.h)
+ *   packet NN    one whole packet, of which only the first byte is looked at
+ *   again        the last such packet once more
  *   > HEX        sends them, in one segment
  *   silent N     nothing comes for N ms
  *   sleep N      ms
@@ -24,6 +26,8 @@ struct peer {
   uint16_t port;
   uv_thread_t thread;
   uv_sem_t go, told;
+  uint8_t packet[256]; /* the last one */
+  size_t packet_len;
   char failure[256]; /* the line that went wrong, "" when all is well */
 };
 

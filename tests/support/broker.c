@@ -202,7 +202,7 @@ static void on_connection(uv_stream_t *listener, int status) {
 
 /* Listening. */
 
-void broker_listens(struct broker *b) {
+void broker_listens_at(struct broker *b, const char *ip) {
   struct sockaddr_in at;
   int size = sizeof at;
   b->listener = calloc(1, sizeof *b->listener);
@@ -211,14 +211,18 @@ void broker_listens(struct broker *b) {
   b->listener->data = b;
   if (b->rcvbuf != 0)
     uv_recv_buffer_size((uv_handle_t *)b->listener, &b->rcvbuf);
-  uv_ip4_addr("127.0.0.1", b->port, &at);
+  uv_ip4_addr(ip, b->port, &at);
   int r = uv_tcp_bind(b->listener, (struct sockaddr *)&at, 0);
   cr_assert_eq(r, 0);
   r = uv_listen((uv_stream_t *)b->listener, BACKLOG, on_connection);
   cr_assert_eq(r, 0, "listen: %s", uv_strerror(r));
   uv_tcp_getsockname(b->listener, (struct sockaddr *)&at, &size);
   b->port = ntohs(at.sin_port);
-  snprintf(b->url, sizeof b->url, "mqtt://127.0.0.1:%u", b->port);
+  snprintf(b->url, sizeof b->url, "mqtt://%s:%u", ip, b->port);
+}
+
+void broker_listens(struct broker *b) {
+  broker_listens_at(b, "127.0.0.1");
 }
 
 void broker_refuses(struct broker *b) {

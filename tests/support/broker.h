@@ -53,6 +53,7 @@ void broker_close(struct broker *b);
 /* Nobody listens from here on; the same port again. */
 void broker_refuses(struct broker *b);
 void broker_listens(struct broker *b);
+void broker_listens_at(struct broker *b, const char *ip);
 
 /* The next whole packet of the latest connection as text, NULL: none yet. */
 const char *broker_next(struct broker *b);

@@ -354,7 +354,7 @@ static void on_connected(void *up, const uvmqtt_connack_t *c) {
     text_add(text, " client_id=%s", c->client_id);
   if (c->keep_alive != p->config.keep_alive)
     text_add(text, " keep_alive=%u", c->keep_alive);
-  if (c->receive_maximum != 65535)
+  if (c->receive_maximum != (c->version == 4 ? 20 : 65535))
     text_add(text, " quota=%u", c->receive_maximum);
   if (c->maximum_packet_size != 268435460)
     text_add(text, " packet=%u", c->maximum_packet_size);
@@ -568,6 +568,7 @@ static void set_config(struct player *p, const struct words *w) {
   NUMBER(session_expiry, uint32_t);
   NUMBER(keep_alive, uint16_t);
   NUMBER(receive_maximum, uint16_t);
+  NUMBER(max_inflight, uint16_t);
   NUMBER(maximum_packet_size, uint32_t);
   NUMBER(queue_messages, size_t);
   NUMBER(queue_bytes, uint64_t);

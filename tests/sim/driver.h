@@ -1,0 +1,74 @@
+/* sim/driver.h: lib/client/link.c and pump.c on a virtual clock, function by
+ * function and with their names: connect, feed, drain, write, tick, settle,
+ * down, back-off. What they do with libuv is done with sim/net.h here. Change
+ * it with them. */
+#ifndef SIM_DRIVER_H
+#define SIM_DRIVER_H
+
+#include "client/backoff.h"
+#include "session/session.h"
+#include "sim/bytes.h"
+
+struct world;
+
+enum link_state { OFFLINE, CONNECTING, ONLINE, DISCONNECTING, WAITING, CLOSED };
+
+struct driver {
+  struct um_session session;
+  struct um_session_config config;
+  struct um_session_events events;
+  uvmqtt_message_t will;
+  bool alive;     /* between new and the end of close */
+  uint32_t life;  /* number of this client object */
+  unsigned depth; /* our calls on the stack */
+  bool dirty, turning;
+
+  enum link_state state;
+  bool wanted, kicked, heard_connack, reconnect;
+  uint32_t attempt;
+  uint64_t online_since, deadline;
+  bool overdue;
+  unsigned poisoned;
+  struct um_backoff backoff;
+  int64_t retry_in;
+  struct {
+    bool asked, flush;
+    uint8_t reason;
+    uint64_t deadline;
+  } leave;
+
+  bool has_stream, stream_closing, busy;
+  uint64_t conn; /* in sim/net.h */
+  struct bytes kept;
+  uint64_t armed, timer_life;
+  int write_error;
+  bool throttled, not_reading;
+  bool closing, torn_down;
+};
+
+void driver_new(struct world *w);
+void driver_done(struct world *w); /* at the end of a seed, whatever is open */
+
+/* The public calls. */
+void driver_connect(struct world *w);
+void driver_disconnect(struct world *w, bool flush);
+void driver_close(struct world *w);
+int driver_publish(struct world *w, const uvmqtt_message_t *m,
+                   uvmqtt_request_cb cb, void *arg, uint64_t *ret_id);
+int driver_subscribe(struct world *w, const uvmqtt_subscription_t *filters,
+                     size_t n, uvmqtt_request_cb cb, void *arg,
+                     uint64_t *ret_id);
+int driver_unsubscribe(struct world *w, const char *const *filters, size_t n,
+                       uvmqtt_request_cb cb, void *arg, uint64_t *ret_id);
+void driver_ping(struct world *w);
+void driver_read(struct world *w, bool on);
+
+/* From the network. */
+void driver_connected(struct world *w);
+void driver_bytes(struct world *w, uint8_t *data, size_t len);
+void driver_writable(struct world *w);
+void driver_ended(struct world *w, int status);
+/* From the store. */
+void driver_stored(struct world *w, uint64_t batch);
+
+#endif

@@ -1,0 +1,37 @@
+/* sim/peer.h: what the broker keeps for one connection. */
+#ifndef SIM_PEER_H
+#define SIM_PEER_H
+
+#include "sim/bytes.h"
+#include <stdbool.h>
+
+/* What CONNACK said. */
+struct terms {
+  uint16_t receive_maximum;
+  uint32_t packet_max;
+  uint8_t max_qos;
+  bool retain, wildcard, shared, identifier;
+  uint16_t keep_alive;
+};
+
+struct peer {
+  struct bytes rx;
+  bool greeted;  /* CONNECT came */
+  bool accepted; /* CONNACK with 0 was sent */
+  bool present;  /* its Session Present */
+  bool leaving;  /* no more is sent or looked at */
+  uint8_t version;
+  bool clean;
+  char client_id[24];
+  uint16_t receive_maximum; /* the client's */
+  uint32_t packet_max;
+  uint32_t expiry;
+  uint16_t keep_alive; /* as CONNECT said */
+  uint64_t heard;
+  int session;  /* index, -1: none */
+  int expected; /* a bad packet was sent: what must come of it; 0: none */
+  bool spoilt;  /* packets were mutated at random: nothing is judged */
+  struct terms terms;
+};
+
+#endif
