@@ -43,6 +43,7 @@ struct uvmqtt_s {
   struct um_stream *stream; /* NULL when there is none */
   bool stream_closing;
   uint32_t attempt;
+  bool was_stable; /* the next attempt is the first again */
   uint64_t online_since;
   uint64_t deadline; /* of the state: connect time-out, back-off */
   bool overdue;      /* deadline passed once; read once more, then act */

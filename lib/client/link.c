@@ -76,7 +76,8 @@ static void wait_again(uvmqtt_t *m, int code);
 static void open_link(uvmqtt_t *m) {
   m->kicked = false;
   m->heard_connack = false;
-  m->attempt++;
+  m->attempt = m->was_stable ? 1 : m->attempt + 1;
+  m->was_stable = false;
   m->stats.attempts++;
   m->address[0] = '\0';
   um_report_clear(m);
@@ -150,7 +151,7 @@ static int64_t next_delay(uvmqtt_t *m, int code) {
   uint64_t now = um_pump_now(m);
   if (was_stable(m, now)) {
     um_backoff_reset(&m->backoff);
-    m->attempt = 0;
+    m->was_stable = true;
   }
   bool poison = is_poison(m, code, now);
   if (m->wanted && m->kicked)
@@ -217,7 +218,8 @@ static void choose_delay(uvmqtt_t *m) {
 }
 
 static void wait_or_rest(uvmqtt_t *m) {
-  if (m->wanted && m->kicked) {
+  bool at_once = m->kicked || m->error.code == 0; /* we left: no back-off */
+  if (m->wanted && at_once) {
     open_link(m);
     return;
   }

@@ -244,7 +244,8 @@ Test(link, a_lost_connection_is_made_anew) {
   begin(&o);
   rig_online(&r, NULL, NULL);
   broker_hangs_up(&r.b);
-  HEARS(&r, "CONNECT clean=0 ...");
+  HEARS(&r, "CONNECT client_id=c keep_alive=60 maximum_packet_size=1048576 "
+            "receive_maximum=64 session_expiry_interval=300 version=5");
   SAYS(&r, "CONNACK sp=1");
   UNTIL(&r, r.g.n[CONNECTED] == 2);
   cr_expect_str_eq(r.g.states, "connecting online disconnecting waiting "
@@ -411,12 +412,21 @@ Test(link, leaving_while_waiting) {
   comes_back();
 }
 
+static void leave_there(struct guest *g) {
+  g->on[DISCONNECTED] = NULL;
+  cr_assert_eq(guest_leave(g, UVMQTT_DISCONNECT_FLUSH, 0), 0);
+}
+
 Test(link, leaving_while_disconnecting_after_a_failure) {
   begin(NULL);
   rig_online(&r, NULL, NULL);
+  r.g.on[DISCONNECTED] = leave_there;
   broker_hangs_up(&r.b);
-  UNTIL(&r, uvmqtt_state(r.g.m) == UVMQTT_STATE_DISCONNECTING);
-  leave();
+  UNTIL(&r, r.g.n[LEFT] == 1);
+  UNTIL(&r, uvmqtt_state(r.g.m) == UVMQTT_STATE_OFFLINE);
+  cr_expect_eq(r.g.left, 0);
+  cr_expect_str_eq(r.g.states, "connecting online disconnecting offline");
+  cr_expect_eq(r.g.n[DISCONNECTED], 1);
   comes_back();
 }
 

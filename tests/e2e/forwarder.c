@@ -78,18 +78,12 @@ static void cut(struct pair *pair) {
   if (pair->cut)
     return;
   pair->cut = true;
+  uv_read_stop((uv_stream_t *)&pair->side[1]);
   close_side(&pair->side[0]);
   if (!pair->linked || shut(&pair->side[1]))
     close_side(&pair->side[1]);
   else
     uv_read_start((uv_stream_t *)&pair->side[1], give_room, on_rest);
-}
-
-/* Both sides know already. */
-static void end(struct pair *pair) {
-  pair->cut = true;
-  close_side(&pair->side[0]);
-  close_side(&pair->side[1]);
 }
 
 static void on_written(uv_write_t *write, int status) {
@@ -131,10 +125,8 @@ static void pass(struct pair *pair, uv_tcp_t *to, const char *data, size_t n) {
   }
   if (pair->budget == 0)
     pair->owner->cuts++;
-  if (pair->budget == 0)
+  if (pair->budget == 0 || r < 0)
     cut(pair);
-  else if (r < 0)
-    end(pair);
 }
 
 static void spend(struct pair *pair, uv_tcp_t *to, const char *data, size_t n) {
@@ -152,7 +144,7 @@ static void spend(struct pair *pair, uv_tcp_t *to, const char *data, size_t n) {
 
 static void on_end(struct pair *pair, uv_tcp_t *to, ssize_t why) {
   if (why != UV_EOF || ++pair->ends == 2 || shut(to))
-    end(pair);
+    cut(pair);
 }
 
 static void on_bytes(uv_stream_t *from, ssize_t n, const uv_buf_t *buf) {
@@ -169,7 +161,7 @@ static void on_reached(uv_connect_t *connect, int status) {
   if (status == UV_ECANCELED)
     return;
   if (status) {
-    end(pair);
+    cut(pair);
     return;
   }
   pair->linked = true;
@@ -184,7 +176,7 @@ static void start(struct pair *pair) {
   pair->connect.data = pair;
   if (uv_tcp_connect(&pair->connect, &pair->side[1],
                      (const struct sockaddr *)&address, on_reached))
-    end(pair);
+    cut(pair);
 }
 
 static void on_caller(uv_stream_t *listener, int status) {

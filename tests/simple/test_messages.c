@@ -63,6 +63,19 @@ Test(messages, that_were_left_are_delivered_by_the_next_call) {
   rig_done(&rig);
 }
 
+Test(messages, that_come_after_a_delivery_are_found_by_one_check_msg) {
+  static const char *const lines[] = {
+      ONLINE, "> " QOS0("1"), "await", "> " QOS0("2"), "tell", GOODBYE, NULL};
+  struct rig rig;
+  rig_online(&rig, lines);
+  cr_assert(uvmqtt_simple_wait_msg(rig.c, 5000) == 1);
+  peer_go(&rig.peer);
+  peer_told(&rig.peer);
+  cr_assert(uvmqtt_simple_check_msg(rig.c) == 1);
+  cr_assert_str_eq(rig.heard, "m=1 m=2 ");
+  rig_done(&rig);
+}
+
 /* [MQTT-4.3.3-2/311] */
 Test(messages, at_qos_2_come_once) {
   static const char *const lines[] = {
@@ -263,6 +276,7 @@ Test(messages, disconnect_inside_the_callback_ends_them) {
                                       "< 30 04 00 01 \"a\" \"x\"",
                                       PUBACK("1"),
                                       GOODBYE,
+                                      "tell",
                                       "accept",
                                       CONNECT,
                                       "> 20 02 00 00",
@@ -272,6 +286,7 @@ Test(messages, disconnect_inside_the_callback_ends_them) {
   rig_online(&rig, lines);
   rig.in_callback = leave;
   cr_assert(uvmqtt_simple_wait_msg(rig.c, 5000) == 1);
+  peer_told(&rig.peer); /* finished in that call */
   cr_assert(uvmqtt_simple_wait_msg(rig.c, 5000) == UV_ENOTCONN);
   cr_assert_str_eq(rig.heard, "m=1 ");
   cr_assert(uvmqtt_simple_connect(rig.c, true, 5000) == 0);

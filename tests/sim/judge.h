@@ -1,0 +1,109 @@
+/* sim/judge.h: sits at the client's socket and checks that what goes out is
+ * what the standard and the store's rules allow after what came in. Keeps its
+ * own books; of the session it looks only at how many packets it has taken in,
+ * so that both know the same. */
+#ifndef SIM_JUDGE_H
+#define SIM_JUDGE_H
+
+#include "client/backoff.h"
+#include "sim/peer.h"
+#include "wire/packet.h"
+
+struct world;
+struct arrival;
+
+/* An identifier of ours in use. */
+struct flight {
+  uint16_t pid;
+  uint8_t kind; /* enum request_kind */
+  bool released; /* PUBREC came */
+  bool here;     /* sent on this connection */
+  bool counted;  /* against the server's Receive Maximum */
+  uint32_t number; /* PUBLISH: of the request */
+  uint64_t order;  /* of the first sending, of PUBREC */
+};
+
+/* What we owe the server, in the order in which we owe it. */
+struct debt {
+  uint16_t pid;
+  uint8_t reason;
+  uint32_t number;   /* PUBACK, PUBREC: the message */
+  uint64_t callback; /* must have returned */
+};
+
+struct queue {
+  struct debt *items;
+  size_t first, n, cap; /* items[first..n) */
+};
+
+enum debts { OWE_PUBACK, OWE_PUBREC, OWE_PUBREL, OWE_PUBCOMP, DEBTS };
+
+struct judge {
+  /* of this client object */
+  struct flight *flights;
+  size_t n_flights, cap_flights;
+  struct incoming *open; /* QoS 2 messages received, not released */
+  size_t n_open, cap_open;
+  uint64_t order;
+  uint32_t newest[8][3]; /* first sendings: number + 1, by topic and QoS */
+  bool had_session, connected_once, must_clean, fell_back;
+  char assigned[24];
+
+  /* of this connection */
+  uint64_t conn; /* 0: none */
+  bool said_connect, welcome, said_disconnect, present, clean;
+  uint8_t version;
+  struct terms terms;
+  uint64_t taken_before; /* packets_received when it began */
+  struct queue owe[DEBTS];
+  struct queue due; /* messages to be delivered, in order */
+  uint64_t callbacks_due, callbacks_done;
+  size_t unacked;
+  uint64_t resent; /* order of the last one sent again */
+  uint64_t last_tx, last_rx, pinged;
+  bool pinging;
+  bool rejecting; /* the client has ended it for a violation */
+  uint64_t last_busy;
+
+  /* attempts */
+  uint64_t not_before, not_after; /* of the next one */
+  bool kicked;
+  unsigned doublings;
+  struct um_scratch scratch;
+};
+
+void judge_init(struct world *w);
+void judge_done(struct world *w);
+void judge_reset(struct world *w); /* a new client object */
+
+/* From the driver. */
+void judge_attempt(struct world *w);
+void judge_kicked(struct world *w);
+void judge_delay(struct world *w, enum um_backoff_class c, int64_t delay);
+void judge_opened(struct world *w, uint64_t conn);
+void judge_fed(struct world *w, size_t len);
+void judge_feed_done(struct world *w);
+void judge_connected(struct world *w, const uvmqtt_connack_t *connack);
+void judge_write(struct world *w, const uint8_t *data, size_t len);
+void judge_failed(struct world *w, int code);
+void judge_closed(struct world *w, uint64_t conn);
+/* From the application: before and after its callback. */
+void judge_message(struct world *w, const uvmqtt_message_t *m);
+void judge_message_done(struct world *w);
+void judge_completion(struct world *w, uint32_t number,
+                      const uvmqtt_result_t *result);
+/* After each event. */
+void judge_time(struct world *w);
+
+/* For sim/scrutiny.c. */
+void judge_catch_up(struct world *w);
+struct flight *judge_flight(struct world *w, uint16_t pid);
+struct flight *judge_add_flight(struct world *w, uint16_t pid, uint8_t kind,
+                                uint32_t number);
+void judge_end_session(struct world *w);
+
+static inline struct debt *queue_head(struct queue *q) {
+  return q->first == q->n ? NULL : &q->items[q->first];
+}
+
+#endif
