@@ -24,8 +24,8 @@ static int step(const struct app *app, const char *what, int r) {
   if (r >= 0)
     printf("%s\n", what);
   else
-    printf("%s: %s%s%s\n", what, uvmqtt_strerror(r), *error->hint ? ", " : "",
-           error->hint);
+    printf("not %s: %s%s%s\n", what, uvmqtt_strerror(r),
+           *error->hint ? ", " : "", error->hint);
   return r >= 0;
 }
 
@@ -54,7 +54,7 @@ static int take_messages(struct app *app) {
   while (app->received < MESSAGES && r > 0)
     r = uvmqtt_simple_wait_msg(app->mqtt, PATIENCE);
   if (app->received < MESSAGES)
-    return step(app, "waited in vain", r == 0 ? UV_ETIMEDOUT : r);
+    return step(app, "all messages came back", r == 0 ? UV_ETIMEDOUT : r);
   r = uvmqtt_simple_check_msg(app->mqtt); /* does not wait */
   return step(app, r == 1 ? "one more than expected" : "no more messages", r);
 }

@@ -301,7 +301,28 @@ static bool has_property(const uvmqtt_property_t *p, size_t n,
   return uvmqtt_property_find(p, n, id) != NULL;
 }
 
-/* One property more than the user's, when the session is to end with us. */
+static bool is_text(const uvmqtt_property_t *p) {
+  return p->id == UVMQTT_PROPERTY_REASON_STRING ||
+         p->id == UVMQTT_PROPERTY_USER_PROPERTY;
+}
+
+/* The last Reason String or User Property; when there is none, everything. */
+static void drop_last_text(struct um_packet *p, uvmqtt_property_t *list) {
+  size_t i = p->n_properties;
+  while (i != 0 && !is_text(&list[i - 1]))
+    i--;
+  if (i != 0)
+    memmove(&list[i - 1], &list[i], (p->n_properties - i) * sizeof *list);
+  p->n_properties = i == 0 ? 0 : p->n_properties - 1;
+}
+
+static bool fits(const struct um_session *s, const struct um_packet *p) {
+  return um_encoded_size(s->version, p) <= s->limits.maximum_packet_size;
+}
+
+/* One property more than the user's, when the session is to end with us; what
+ * makes the packet too large is left out ([MQTT-3.14.2-3/5],
+ * [MQTT-3.14.2-4/5]). */
 static int send_disconnect(struct um_session *s, uint8_t reason,
                            const uvmqtt_property_t *properties, size_t n) {
   uvmqtt_property_t *all = um_calloc(n + 1, sizeof *all);
@@ -316,6 +337,8 @@ static int send_disconnect(struct um_session *s, uint8_t reason,
                         .reason = reason,
                         .properties = all,
                         .n_properties = n};
+  while (p.n_properties != 0 && !fits(s, &p))
+    drop_last_text(&p, all);
   int r = um_send(s, &p);
   um_free(all);
   return r;
