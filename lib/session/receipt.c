@@ -20,7 +20,8 @@ int um_receipts_reserve(struct um_receipts *r) {
   struct um_receipt *ring = um_malloc(cap * sizeof *ring);
   if (ring == NULL)
     return UM_ENOMEM;
-  for (size_t i = 0; i < r->n; i++)
+  assert(r->n == r->cap);
+  for (size_t i = 0; i < r->cap; i++)
     ring[i] = r->ring[(r->first + i) % r->cap];
   um_free(r->ring);
   r->ring = ring;
