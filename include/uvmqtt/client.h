@@ -138,9 +138,10 @@ typedef void (*uvmqtt_close_cb)(void *arg);
 /* Ends the client: at any moment, in any callback, any number of times (the
  * first cb counts). The connection is cut without DISCONNECT, so the server
  * publishes the Will; call uvmqtt_disconnect first to avoid that. Requests
- * complete with UV_ECANCELED in the order they were made, on_* stay silent, cb
- * (may be NULL) is the last thing you hear; m is gone when it was called and
- * the loop holds no handle of ours. m may be NULL: nothing happens. */
+ * that are not done complete with UV_ECANCELED in the order they were made,
+ * on_* stay silent, cb (may be NULL) is the last thing you hear; m is gone when
+ * it was called and the loop holds no handle of ours. m may be NULL: nothing
+ * happens. */
 UVMQTT_EXTERN void uvmqtt_close(uvmqtt_t *m, uvmqtt_close_cb cb, void *arg);
 
 /* For a host that ends with uv_walk: 1 when the handle belongs to a client of

@@ -284,7 +284,8 @@ static void step_leave(uvmqtt_t *m) {
     break;
   case UVMQTT_STATE_WAITING:
     enter(m, UVMQTT_STATE_OFFLINE);
-    finish_leave(m, 0);
+    if (!m->closing)
+      finish_leave(m, 0);
     break;
   case UVMQTT_STATE_CONNECTING:
     um_link_failed(m, UV_ECANCELED);
@@ -393,6 +394,7 @@ static void on_handles_closed(void *arg) {
 
 static void cancel_all(uvmqtt_t *m) {
   um_session_cancel_all(&m->session, UV_ECANCELED);
+  um_session_down(&m->session, um_pump_now(m), 0);
   um_session_settle(&m->session);
   finish_leave(m, UV_ECANCELED);
   um_session_done(&m->session);
@@ -407,7 +409,6 @@ void um_link_tear_down(uvmqtt_t *m) {
   m->state = UVMQTT_STATE_CLOSED;
   if (m->stream != NULL && !m->stream_closing)
     close_stream(m);
-  um_session_down(&m->session, um_pump_now(m), 0);
   cancel_all(m);
   um_handles_close(&m->handles, on_handles_closed);
 }

@@ -159,8 +159,10 @@ static int read_password(const uvmqtt_options_t *o, struct um_options *ret) {
   if (ret->username == NULL && o->version == UVMQTT_VERSION_311)
     return UVMQTT_ENOTSUP; /* [MQTT-3.1.2-22/311] */
   ret->password = um_memdup(password.data, password.len);
+  if (ret->password == NULL)
+    return UM_ENOMEM;
   ret->password_len = password.len;
-  return ret->password == NULL ? UM_ENOMEM : 0;
+  return 0;
 }
 
 static int read_will(const uvmqtt_options_t *o, struct um_options *ret) {

@@ -53,7 +53,8 @@ static uint64_t deadline(const uvmqtt_t *m) {
 }
 
 /* Lazily: a timer that fires too early costs one look, one that is set anew
- * for every packet costs more. Never 0 ms: libuv 1.44 would spin. */
+ * for every packet costs more; only CONNACK and PINGRESP move it to a later
+ * time. Never 0 ms: libuv 1.44 would spin. */
 static void arm(uvmqtt_t *m) {
   if (m->timer == NULL || !um_handle_open(m->timer))
     return; /* not opened yet, or the host has closed it */
@@ -62,7 +63,9 @@ static void arm(uvmqtt_t *m) {
     uv_timer_stop(m->timer);
     m->armed = UM_NEVER;
   }
-  if (at >= m->armed)
+  bool later = m->session.rearm && at != UM_NEVER;
+  m->session.rearm = false;
+  if (at == m->armed || (at > m->armed && !later))
     return;
   uint64_t base = uv_now(m->loop->uv);
   uint64_t due = at > now ? at : now + 1;
@@ -120,7 +123,8 @@ static bool has_more(const uvmqtt_t *m) {
 }
 
 static void write_out(uvmqtt_t *m) {
-  for (unsigned i = 0; i < ROUNDS_MAX && may_write(m); i++) {
+  unsigned i;
+  for (i = 0; i < ROUNDS_MAX && may_write(m); i++) {
     m->write_error = um_session_drain(&m->session, now_of(m));
     if (!has_more(m))
       break;
@@ -130,7 +134,7 @@ static void write_out(uvmqtt_t *m) {
     um_buf_release(&m->session.out);
   if (m->write_error)
     um_link_failed(m, m->write_error);
-  else if (has_more(m))
+  else if (i == ROUNDS_MAX || has_more(m)) /* there may be more queued */
     um_loop_mark(m->loop, m);
 }
 

@@ -14,11 +14,13 @@ static const char *client_id(const struct um_session *s) {
   return s->assigned_id != NULL ? s->assigned_id : s->config->client_id;
 }
 
+/* KEEP stays clean until a CONNACK accepted us: nothing was sent before, and
+ * what the server may hold is an earlier program's. */
 static bool wants_clean(const struct um_session *s) {
   if (s->force_clean || s->config->mode == UVMQTT_SESSION_CLEAN)
     return true;
   return s->version == UM_V5 && s->config->mode == UVMQTT_SESSION_KEEP &&
-         !s->greeted;
+         !s->have_session;
 }
 
 static uint32_t session_expiry(const struct um_session *s) {
@@ -102,7 +104,6 @@ int um_greet_send(struct um_session *s) {
     memcpy(props + own, s->config->properties, n * sizeof *props);
   r = send_connect(s, props, own + n);
   um_free(props);
-  s->greeted = s->greeted || r == 0;
   return r;
 }
 
@@ -189,10 +190,9 @@ static void tell(struct um_session *s, uvmqtt_notice_kind_t kind) {
 }
 
 /* Session Present without a session of ours: [MQTT-3.2.2-4/5]. 3.1.1 has no
- * such rule, and a program that resumes counts as holding an empty one; so does
- * one whose earlier CONNECT was heard and whose CONNACK was lost. */
+ * such rule, and a program that resumes counts as holding an empty one. */
 static int check_present(struct um_session *s, bool present) {
-  bool known = (s->have_session || s->unanswered) && !s->clean_sent;
+  bool known = s->have_session && !s->clean_sent;
   if (!present || known)
     return 0;
   if (s->version == UM_V311 || s->config->mode == UVMQTT_SESSION_RESUME)
@@ -231,6 +231,7 @@ static int enter_up(struct um_session *s, const struct um_packet *p) {
   s->have_session = true;
   s->force_clean = false;
   s->state = UM_SESSION_UP;
+  s->rearm = true;
   um_keepalive_start(&s->keepalive, s->now, s->limits.keep_alive);
   um_keepalive_deaf(&s->keepalive, s->now, s->paused);
   tell_connected(s, p);

@@ -87,9 +87,36 @@ void um_outbox_drop_restores(struct um_outbox *o) {
   }
 }
 
+static size_t n_filters(const struct um_op *op) {
+  return op->kind == UM_OP_SUBSCRIBE ? op->u.subscribe.n : op->u.unsubscribe.n;
+}
+
+static const char *filter_at(const struct um_op *op, size_t i) {
+  return op->kind == UM_OP_SUBSCRIBE ? op->u.subscribe.filters[i].filter
+                                     : op->u.unsubscribe.filters[i];
+}
+
+static bool share_filter(const struct um_op *a, const struct um_op *b) {
+  for (size_t i = 0; i < n_filters(a); i++)
+    for (size_t k = 0; k < n_filters(b); k++)
+      if (strcmp(filter_at(a, i), filter_at(b, k)) == 0)
+        return true;
+  return false;
+}
+
+/* Is the opposite under way for one of its filters? A server may answer the two
+ * in any order, and the last word must be the user's last word. */
+static bool is_crossed(const struct um_outbox *o, const struct um_op *op) {
+  const struct um_list *l;
+  for (l = o->asked.next; l != &o->asked; l = l->next)
+    if (op_of(l)->kind != op->kind && share_filter(op_of(l), op))
+      return true;
+  return false;
+}
+
 struct um_op *um_outbox_next(const struct um_outbox *o, size_t quota) {
-  if (!um_list_empty(&o->requests)) /* [MQTT-3.3.4-8/5], [MQTT-4.9.0-3/5] */
-    return op_of(o->requests.next);
+  if (!um_list_empty(&o->requests) && !is_crossed(o, op_of(o->requests.next)))
+    return op_of(o->requests.next); /* [MQTT-3.3.4-8/5], [MQTT-4.9.0-3/5] */
   if (!um_list_empty(&o->rereleases))
     return op_of(o->rereleases.next);
   bool room = o->inflight_quota < quota; /* [MQTT-4.9.0-2/5] */

@@ -117,6 +117,24 @@ static bool is_expired(const struct um_session *s, const struct um_op *op) {
   return is_publish(op) && !op->sent_before && s->now >= op->expires;
 }
 
+/* A restoring SUBSCRIBE of several filters: each for itself. */
+static bool divide(struct um_session *s, struct um_op *op) {
+  struct um_list ops;
+  um_list_init(&ops);
+  if (op->id != 0 || op->u.subscribe.n < 2 ||
+      um_subs_split(op, &s->outbox.pool, &ops))
+    return false;
+  um_outbox_finish(&s->outbox, op, 0, 0);
+  um_outbox_free(&s->outbox, op);
+  um_outbox_add_first(&s->outbox, &ops);
+  return true;
+}
+
+static void refuse(struct um_session *s, struct um_op *op, int status) {
+  if (!divide(s, op))
+    give_up(s, op, status);
+}
+
 /* 0: go on with the next one, be this one sent or finished. */
 static int send_op(struct um_session *s, struct um_op *op) {
   struct um_packet p;
@@ -130,7 +148,7 @@ static int send_op(struct um_session *s, struct um_op *op) {
   um_op_packet(op, &p);
   int r = um_limits_check(&s->limits, &p, s->config->drop_properties);
   if (r) {
-    give_up(s, op, r);
+    refuse(s, op, r);
     return 0;
   }
   r = qos_of(op) == 0 ? send_once(s, op, &p) : send_tracked(s, op, &p);

@@ -81,8 +81,6 @@ static void end_receipts(struct um_session *s, int status) {
 void um_session_down(struct um_session *s, uint64_t now, int code) {
   bool closed_by_peer = code == UM_EOF || code == UM_ECONNRESET;
   s->now = now;
-  if (s->state == UM_SESSION_GREETING)
-    s->unanswered = true;
   if (s->state == UM_SESSION_GREETING && !s->heard && closed_by_peer)
     um_greet_silent_end(s);
   s->state = UM_SESSION_DOWN;
@@ -99,6 +97,7 @@ void um_session_down(struct um_session *s, uint64_t now, int code) {
 static int recv_pingresp(struct um_session *s, struct um_packet *p) {
   (void)p;
   um_keepalive_answered(&s->keepalive); /* unsolicited ones do no harm */
+  s->rearm = true;
   return 0;
 }
 

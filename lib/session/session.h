@@ -96,9 +96,6 @@ struct um_session {
   uint8_t version;     /* spoken or to be tried next; remembered fall-back */
   uint8_t silent_ends; /* connections closed without a byte after CONNECT */
   bool heard;          /* a byte came on this connection */
-  bool greeted;        /* a CONNECT was sent in this object's life */
-  bool unanswered;     /* an earlier CONNECT got no CONNACK: it may have made
-                          a session */
   bool have_session;   /* a CONNACK accepted us once */
   bool clean_sent;     /* in the CONNECT of this connection */
   bool force_clean;    /* after SESSION_MISMATCH: the next CONNECT */
@@ -108,6 +105,7 @@ struct um_session {
                           see deliver.c */
   size_t lost_messages;
   bool fell_back;   /* VERSION_FALLBACK is due in settle */
+  bool rearm;       /* the deadline moved to a later time worth a timer */
   bool restore_due; /* subscriptions are lost and no ops made for them yet */
   size_t receipts_ended;   /* so many of the oldest are over: with 0 up to */
   uint64_t receipts_taken; /* here, with this after it: */

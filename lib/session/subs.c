@@ -152,3 +152,27 @@ int um_subs_restore(const struct um_subs *subs, uint8_t version,
     um_list_splice(to, &made);
   return r;
 }
+
+static int split(const struct um_op *op, struct um_op_pool *pool,
+                 struct um_list *to) {
+  for (size_t i = 0; i < op->u.subscribe.n; i++) {
+    struct um_op *one = um_op_subscribe(pool, &op->u.subscribe.filters[i], 1,
+                                        op->properties, op->n_properties);
+    if (one == NULL)
+      return UM_ENOMEM;
+    um_list_push(to, &one->link);
+  }
+  return 0;
+}
+
+int um_subs_split(const struct um_op *op, struct um_op_pool *pool,
+                  struct um_list *to) {
+  struct um_list made;
+  um_list_init(&made);
+  int r = split(op, pool, &made);
+  if (r)
+    drop(pool, &made);
+  else
+    um_list_splice(to, &made);
+  return r;
+}

@@ -31,4 +31,9 @@ int um_subs_restore(const struct um_subs *subs, uint8_t version,
                     size_t max_packet, struct um_op_pool *pool,
                     struct um_list *to);
 
+/* Makes an op of each filter of a restoring op, appended to `to`, so that one
+ * that the server does not allow cannot spoil the others. UM_ENOMEM: none. */
+int um_subs_split(const struct um_op *op, struct um_op_pool *pool,
+                  struct um_list *to);
+
 #endif

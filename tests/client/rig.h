@@ -31,20 +31,23 @@ struct guest {
   bool closing, closed;
   unsigned n[HEARDS];
   void (*on[HEARDS])(struct guest *g); /* what the test does in there */
-  char log[LOG_MAX]; /* a line for each, see rig.c; tests clear it */
-  char states[1024]; /* of on_state alone: "connecting online ..." */
-  int64_t retry_in;  /* as last told */
+  char log[LOG_MAX];    /* a line for each, see rig.c; tests clear it */
+  char states[1024];    /* of on_state alone: "connecting online ..." */
+  int64_t retry_in;     /* as last told */
   uvmqtt_error_t error; /* as last told; address and texts below */
   char address[64], hint[256], reason_string[256];
   uint32_t attempt;
   bool was_online;
-  int left; /* what LEFT said */
+  int left;                 /* what LEFT said */
   int status[REQUESTS_MAX]; /* of completions, by the number we gave */
   unsigned completions[REQUESTS_MAX];
-  unsigned requests; /* accepted */
+  unsigned requests;            /* accepted */
   unsigned order[REQUESTS_MAX]; /* in which they completed */
   unsigned n_order;
-  bool quiet; /* writes no log: for floods */
+  bool quiet;     /* writes no log: for floods */
+  unsigned total; /* of all callbacks; close_at of them: close in it */
+  unsigned close_at;
+  unsigned closed_after; /* n_order when it was closed */
   void *arg;
 };
 
@@ -53,6 +56,7 @@ struct rig {
   uv_timer_t guard;
   bool late;
   bool in_call;
+  bool crowded; /* other handles than ours and one client's are expected */
   struct broker b;
   struct guest g; /* most tests need one */
 };
@@ -62,8 +66,13 @@ void rig_open(struct rig *r);
 void rig_close(struct rig *r);
 
 /* options: url, callbacks and data are filled in. NULL: defaults. */
-void guest_open(struct rig *r, struct guest *g, const uvmqtt_options_t *options);
-void guest_close(struct guest *g); /* asks; the loop does it */
+void guest_open(struct rig *r, struct guest *g,
+                const uvmqtt_options_t *options);
+int guest_try(struct rig *r, struct guest *g,
+              const uvmqtt_options_t *options); /* what uvmqtt_new says */
+void guest_close(struct guest *g);              /* asks; the loop does it */
+/* Is it a handle of the test's and not of a client's? */
+bool rig_owns(const struct rig *r, const uv_handle_t *h);
 
 /* Around each call of ours: no callback may come inside. */
 #define IN_CALL(r, result, call)                                               \

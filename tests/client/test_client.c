@@ -62,8 +62,9 @@ Test(client, publish_refuses_what_cannot_work) {
   static const uvmqtt_property_t range[] = {
       UVMQTT_PROPERTY_NUM(PAYLOAD_FORMAT_INDICATOR, 2)};
   static const char *const topics[] = {
-      NULL, "", "+", "#", "a/+", "a/#", "a+b", "a#", "\xff", "\xc0\x80",
-      "\xed\xa0\x80", "\xf4\x90\x80\x80", "ab\xc3"};
+      NULL,    "",   "+",    "#",        "a/+",          "a/#",
+      "a+b",   "a#", "\xff", "\xc0\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80",
+      "ab\xc3"};
   struct rig *r = online();
   for (size_t i = 0; i < sizeof topics / sizeof topics[0]; i++) {
     int got = publish(r, (uvmqtt_message_t){.topic = topics[i]});
@@ -75,9 +76,9 @@ Test(client, publish_refuses_what_cannot_work) {
                UVMQTT_EQOS);
   cr_expect_eq(publish(r, (uvmqtt_message_t){.topic = "t", .qos = 255}),
                UVMQTT_EQOS);
-  cr_expect_eq(publish(r, (uvmqtt_message_t){.topic = "t",
-                                             .payload = {NULL, 1}}),
-               UV_EINVAL);
+  cr_expect_eq(
+      publish(r, (uvmqtt_message_t){.topic = "t", .payload = {NULL, 1}}),
+      UV_EINVAL);
   const struct {
     const uvmqtt_property_t *p;
     size_t n;
@@ -101,12 +102,12 @@ Test(client, publish_refuses_what_cannot_work) {
 
 Test(client, publish_refuses_more_than_a_packet_can_hold) {
   struct rig *r = online();
-  cr_expect_eq(publish(r, (uvmqtt_message_t){.topic = "t",
-                                             .payload = {"x", 268435456}}),
-               UVMQTT_ETOOBIG);
-  cr_expect_eq(publish(r, (uvmqtt_message_t){.topic = "t",
-                                             .payload = {"x", SIZE_MAX}}),
-               UVMQTT_ETOOBIG);
+  cr_expect_eq(
+      publish(r, (uvmqtt_message_t){.topic = "t", .payload = {"x", 268435456}}),
+      UVMQTT_ETOOBIG);
+  cr_expect_eq(
+      publish(r, (uvmqtt_message_t){.topic = "t", .payload = {"x", SIZE_MAX}}),
+      UVMQTT_ETOOBIG);
   cr_expect_eq(publish(r, (uvmqtt_message_t){.topic = "t",
                                              .payload = {"x", SIZE_MAX - 40}}),
                UVMQTT_ETOOBIG);
@@ -131,8 +132,7 @@ Test(client, the_limit_is_that_of_the_packet_not_of_the_payload) {
 static int subscribe(struct rig *r, const uvmqtt_subscription_t *s, size_t n,
                      const uvmqtt_property_t *p, size_t n_p) {
   int result;
-  IN_CALL(r, result,
-          uvmqtt_subscribe(r->g.m, s, n, p, n_p, never, NULL, NULL));
+  IN_CALL(r, result, uvmqtt_subscribe(r->g.m, s, n, p, n_p, never, NULL, NULL));
   return result;
 }
 
@@ -147,17 +147,18 @@ static int unsubscribe(struct rig *r, const char *const *filters, size_t n,
 /* U02 */
 Test(client, subscribe_and_unsubscribe_refuse_bad_filters) {
   static const char *const filters[] = {
-      NULL,        "",          "a#",         "#/a",      "a/#/b", "a+",
-      "+a",        "a/b+/c",    "$share/g",   "$share/g/", "$share//x",
-      "$share/",   "$share/+/x", "$share/a#/x", "\xff",    "a\xc0\x80"};
+      NULL,        "",        "a#",         "#/a",         "a/#/b",
+      "a+",        "+a",      "a/b+/c",     "$share/g",    "$share/g/",
+      "$share//x", "$share/", "$share/+/x", "$share/a#/x", "\xff",
+      "a\xc0\x80"};
   struct rig *r = online();
   for (size_t i = 0; i < sizeof filters / sizeof filters[0]; i++) {
     uvmqtt_subscription_t s[] = {{.filter = "good"}, {.filter = filters[i]}};
     const char *list[] = {"good", filters[i]};
     cr_expect_eq(subscribe(r, s, 2, NULL, 0), UVMQTT_EFILTER, "%zu: %s", i,
                  filters[i]);
-    cr_expect_eq(unsubscribe(r, list, 2, NULL, 0), UVMQTT_EFILTER, "%zu: %s",
-                 i, filters[i]);
+    cr_expect_eq(unsubscribe(r, list, 2, NULL, 0), UVMQTT_EFILTER, "%zu: %s", i,
+                 filters[i]);
   }
   const char *big = repeated('f', 65536);
   uvmqtt_subscription_t s = {.filter = big};
@@ -348,8 +349,10 @@ Test(client, everything_passed_is_copied) {
   memset(url, 0, sizeof url);
   memset(id, 'x', 4);
   uvmqtt_property_t p = UVMQTT_USER_PROPERTY(key, value);
-  uvmqtt_message_t message = {.topic = topic, .payload = {payload, 7},
-                              .properties = &p, .n_properties = 1};
+  uvmqtt_message_t message = {.topic = topic,
+                              .payload = {payload, 7},
+                              .properties = &p,
+                              .n_properties = 1};
   uvmqtt_subscription_t s = {.filter = filter};
   const char *list = filter;
   cr_assert_eq(uvmqtt_publish(r.g.m, &message, NULL, NULL, NULL), 0);
@@ -364,8 +367,9 @@ Test(client, everything_passed_is_copied) {
   HEARS(&r, "CONNECT client_id=copy ...");
   SAYS(&r, "CONNACK");
   HEARS(&r, "SUBSCRIBE id=1 filters=filter:0 user_property=k:v");
-  HEARS(&r, "UNSUBSCRIBE id=2 filters=filter user_property=k:v");
   HEARS(&r, "PUBLISH topic=topic payload=payload user_property=k:v");
+  SAYS(&r, "SUBACK id=1 reasons=00");
+  HEARS(&r, "UNSUBSCRIBE id=2 filters=filter user_property=k:v");
   rig_close(&r);
 }
 

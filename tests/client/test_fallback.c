@@ -133,8 +133,8 @@ Test(fallback, not_after_time_outs) {
 }
 
 Test(fallback, not_after_other_refusals) {
-  static const char *const answers[] = {"CONNACK reason=0x88",
-                                        "20 02 00 03", "20 02 00 02"};
+  static const char *const answers[] = {"CONNACK reason=0x88", "20 02 00 03",
+                                        "20 02 00 02"};
   begin(UVMQTT_VERSION_ANY);
   for (unsigned i = 0; i < 3; i++) {
     HEARS(&r, "CONNECT version=5 ...");
@@ -177,8 +177,8 @@ Test(fallback, not_on_our_own_wish_to_leave) {
 /* Messages with properties cannot be said in 3.1.1. */
 Test(fallback, queued_messages_go_over_in_what_311_can_say) {
   static const uvmqtt_property_t p[] = {UVMQTT_CONTENT_TYPE("x")};
-  uvmqtt_message_t message = {.topic = "t", .qos = 1, .properties = p,
-                              .n_properties = 1};
+  uvmqtt_message_t message = {
+      .topic = "t", .qos = 1, .properties = p, .n_properties = 1};
   rig_open(&r);
   guest_open(&r, &r.g, NULL);
   cr_assert_eq(guest_publish(&r.g, "t", "plain", 1), 0);

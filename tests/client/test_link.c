@@ -142,8 +142,7 @@ Test(link, asking_again_in_on_disconnect_does_not_retry_at_speed) {
 }
 
 Test(link, an_end_before_connack_is_an_attempt_that_failed) {
-  uvmqtt_options_t o = {UVMQTT_OPTIONS_INIT, FAST,
-                        .version = UVMQTT_VERSION_5};
+  uvmqtt_options_t o = {UVMQTT_OPTIONS_INIT, FAST, .version = UVMQTT_VERSION_5};
   begin(&o);
   guest_connect(&r.g);
   HEARS(&r, "CONNECT version=5 ...");
@@ -184,8 +183,10 @@ Test(link, a_refusing_connack_of_311_is_translated) {
   static const struct {
     const char *connack;
     uint8_t reason;
-  } rows[] = {{"20 02 00 01", 0x84}, {"20 02 00 02", 0x85},
-              {"20 02 00 03", 0x88}, {"20 02 00 04", 0x86},
+  } rows[] = {{"20 02 00 01", 0x84},
+              {"20 02 00 02", 0x85},
+              {"20 02 00 03", 0x88},
+              {"20 02 00 04", 0x86},
               {"20 02 00 05", 0x87}};
   begin(&o);
   for (unsigned i = 0; i < 5; i++) {
@@ -586,9 +587,8 @@ Test(link, disconnect_carries_reason_and_properties) {
   static const uvmqtt_property_t p[] = {
       UVMQTT_PROPERTY_STR(REASON_STRING, "bye"),
       UVMQTT_PROPERTY_NUM(SESSION_EXPIRY_INTERVAL, 9)};
-  uvmqtt_disconnect_options_t o = {UVMQTT_DISCONNECT_OPTIONS_INIT,
-                                   .reason = 4, .properties = p,
-                                   .n_properties = 2};
+  uvmqtt_disconnect_options_t o = {UVMQTT_DISCONNECT_OPTIONS_INIT, .reason = 4,
+                                   .properties = p, .n_properties = 2};
   begin(NULL);
   rig_online(&r, NULL, NULL);
   cr_assert_eq(uvmqtt_disconnect(r.g.m, &o, NULL, NULL), 0);
@@ -678,8 +678,8 @@ static bool other_address(char *ret, size_t size) {
   if (uv_interface_addresses(&list, &n))
     return false;
   for (int i = 0; i < n && !found; i++) {
-    found = !list[i].is_internal &&
-            list[i].address.address4.sin_family == AF_INET;
+    found =
+        !list[i].is_internal && list[i].address.address4.sin_family == AF_INET;
     if (found)
       uv_ip4_name(&list[i].address.address4, ret, size);
   }

@@ -241,16 +241,17 @@ Test(options, credentials) {
   REFUSED(0, .username = repeated(65535));
   REFUSED(UV_EINVAL, .username = "u", .password = {repeated(65536), 65536});
   /* [MQTT-3.1.2-22/311] */
-  REFUSED(UVMQTT_ENOTSUP, .version = UVMQTT_VERSION_311,
-          .password = {"p", 1});
+  REFUSED(UVMQTT_ENOTSUP, .version = UVMQTT_VERSION_311, .password = {"p", 1});
   REFUSED(0, .password = {"p", 1});
 }
 
-#define WILL(...) .will = &(uvmqtt_message_t){__VA_ARGS__}
+#define WILL(...)                                                              \
+  .will = &(uvmqtt_message_t) {                                                \
+    __VA_ARGS__                                                                \
+  }
 
 Test(options, wills) {
-  static const uvmqtt_property_t alias =
-      UVMQTT_PROPERTY_NUM(TOPIC_ALIAS, 1);
+  static const uvmqtt_property_t alias = UVMQTT_PROPERTY_NUM(TOPIC_ALIAS, 1);
   static const uvmqtt_property_t delay =
       UVMQTT_PROPERTY_NUM(WILL_DELAY_INTERVAL, 5);
   REFUSED(UVMQTT_ETOPIC, WILL(.topic = NULL));
@@ -262,11 +263,10 @@ Test(options, wills) {
           WILL(.topic = "w", .properties = &alias, .n_properties = 1));
   REFUSED(0, WILL(.topic = "w", .properties = &delay, .n_properties = 1));
   REFUSED(0, WILL(.topic = "w", .payload = {repeated(65535), 65535}));
-  cr_expect_lt(
-      refusal(&(uvmqtt_options_t){
-          UVMQTT_OPTIONS_INIT, URL,
-          WILL(.topic = "w", .payload = {repeated(65536), 65536})}),
-      0);
+  cr_expect_lt(refusal(&(uvmqtt_options_t){
+                   UVMQTT_OPTIONS_INIT, URL,
+                   WILL(.topic = "w", .payload = {repeated(65536), 65536})}),
+               0);
 }
 
 Test(options, properties_of_connect_are_user_properties_only) {
@@ -274,10 +274,10 @@ Test(options, properties_of_connect_are_user_properties_only) {
   REFUSED(UVMQTT_EPROPERTY, .properties = &property, .n_properties = 1);
   REFUSED(UVMQTT_EPROPERTY, .properties = NULL, .n_properties = 1);
   property = (uvmqtt_property_t)UVMQTT_USER_PROPERTY("k", "\xff");
-  cr_expect_lt(refusal(&(uvmqtt_options_t){UVMQTT_OPTIONS_INIT, URL,
-                                           .properties = &property,
-                                           .n_properties = 1}),
-               0);
+  cr_expect_lt(
+      refusal(&(uvmqtt_options_t){UVMQTT_OPTIONS_INIT, URL,
+                                  .properties = &property, .n_properties = 1}),
+      0);
   property = (uvmqtt_property_t)UVMQTT_USER_PROPERTY("k", "v");
   REFUSED(0, .properties = &property, .n_properties = 1);
 }

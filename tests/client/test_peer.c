@@ -32,8 +32,8 @@ static const struct online_row {
     {"N09", "f0 00", ONLY_311, UVMQTT_EMALFORMED, 0},
     {"N10", "41 02 00 01", BOTH, UVMQTT_EMALFORMED, 0x81},
     {"N10", "60 02 00 01", BOTH, UVMQTT_EMALFORMED, 0x81},
-    {"N11", "10 @ 00 04 \"MQTT\" 04 02 00 00 00 00", ONLY_311,
-     UVMQTT_EPROTOCOL, 0},
+    {"N11", "10 @ 00 04 \"MQTT\" 04 02 00 00 00 00", ONLY_311, UVMQTT_EPROTOCOL,
+     0},
     {"N11", "c0 00", BOTH, UVMQTT_EPROTOCOL, 0x82},
     {"N11", "82 @ 00 01 00 00 01 \"a\" 00", ONLY_5, UVMQTT_EPROTOCOL, 0x82},
     {"N12", "e0 00", ONLY_311, UVMQTT_EPROTOCOL, 0},
@@ -109,9 +109,8 @@ static void peer_breaks_a_rule(const struct online_row *row,
   /* and something behind it in the same chunk that must not be delivered */
   size_t len, behind;
   uint8_t *bytes = packet_text_bytes(row->says, (uint8_t)version, &len);
-  uint8_t *more =
-      packet_text_bytes("PUBLISH topic=zz payload=x", (uint8_t)version,
-                        &behind);
+  uint8_t *more = packet_text_bytes("PUBLISH topic=zz payload=x",
+                                    (uint8_t)version, &behind);
   uint8_t *all = malloc(len + behind);
   memcpy(all, bytes, len);
   memcpy(all + len, more, behind);
@@ -169,7 +168,8 @@ static const struct greeting_row {
     {"N59", "20 03 01 87 00", ONLY_5, UVMQTT_EPROTOCOL},
     {"N61", "20 06 00 00 03 21 00 00", ONLY_5, UVMQTT_EPROTOCOL},
     {"N62", "20 @ 00 00 05 12 00 02 \"xy\"", ONLY_5, UVMQTT_EPROTOCOL},
-    {"plain text", "\"HTTP/1.1 400 Bad Request\" 20*80", BOTH, UVMQTT_EPROTOCOL},
+    {"plain text", "\"HTTP/1.1 400 Bad Request\" 20*80", BOTH,
+     UVMQTT_EPROTOCOL},
 };
 
 static void peer_greets_badly(const struct greeting_row *row,
@@ -186,8 +186,7 @@ static void peer_greets_badly(const struct greeting_row *row,
             "%s %s in %d: %s", row->family, row->says, version,
             uvmqtt_err_name(code));
   if (version == UVMQTT_VERSION_311)
-    cr_expect_str_eq(word, "", "%s %s: heard %s", row->family, row->says,
-                     word);
+    cr_expect_str_eq(word, "", "%s %s: heard %s", row->family, row->says, word);
   cr_expect_eq(r.g.error.phase, UVMQTT_PHASE_HANDSHAKE);
   cr_expect_eq(r.g.n[CONNECTED], 0);
   cr_expect_eq(r.g.n[MESSAGE], 0);

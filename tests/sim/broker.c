@@ -1,6 +1,7 @@
 #include "sim/broker.h"
 
 #include "sim/greeting.h"
+#include "sim/memory.h"
 #include "sim/world.h"
 #include <stdio.h>
 
@@ -21,7 +22,9 @@ void broker_done(struct world *w) {
   for (size_t i = 0; i < SESSIONS; i++)
     broker_drop_session(&w->broker.sessions[i]);
   free(w->broker.answers);
+  struct memory before = memory_aside();
   um_scratch_done(&w->broker.scratch);
+  memory_back(before);
 }
 
 struct bsession *broker_session(struct world *w, struct conn *c) {
@@ -64,8 +67,11 @@ void broker_send(struct world *w, struct conn *c, uint8_t first,
 static void send_ack(struct world *w, struct conn *c, const struct answer *a) {
   struct bytes body = {0};
   bool v5 = c->peer.version == UM_V5;
-  put16(&body, a->pid);
-  if (a->type == UVMQTT_SUBACK || a->type == UVMQTT_UNSUBACK) {
+  if (a->type != UVMQTT_PINGRESP)
+    put16(&body, a->pid);
+  if (a->type == UVMQTT_PINGRESP) {
+    ;
+  } else if (a->type == UVMQTT_SUBACK || a->type == UVMQTT_UNSUBACK) {
     if (v5)
       put8(&body, 0);
     if (v5 || a->type == UVMQTT_SUBACK)
@@ -91,6 +97,18 @@ static void on_answer(struct world *w, void *arg, uint64_t n) {
     send_ack(w, c, &a);
 }
 
+static uint64_t answer_time(struct world *w, struct conn *c, uint8_t type) {
+  uint64_t when =
+      w->clock.now + (w->healed ? 1 : roll(w, w->climate.ack_delay + 1));
+  if (w->climate.shuffles ||
+      (type != UVMQTT_SUBACK && type != UVMQTT_UNSUBACK))
+    return when;
+  if (when <= c->peer.last_suback)
+    when = c->peer.last_suback + 1;
+  c->peer.last_suback = when;
+  return when;
+}
+
 /* In its own time, so that answers overtake each other. */
 static void answer_later(struct world *w, struct conn *c, struct answer a) {
   struct broker *b = &w->broker;
@@ -102,8 +120,7 @@ static void answer_later(struct world *w, struct conn *c, struct answer a) {
   }
   a.conn = c->id;
   b->answers[b->n_answers] = a;
-  uint64_t delay = w->healed ? 1 : roll(w, w->climate.ack_delay + 1);
-  at(w, w->clock.now + delay, on_answer, NULL, b->n_answers++);
+  at(w, answer_time(w, c, a.type), on_answer, NULL, b->n_answers++);
 }
 
 static void ack(struct world *w, struct conn *c, uint8_t type, uint16_t pid,
@@ -156,7 +173,7 @@ static bool too_large(struct world *w, struct conn *c, uint32_t number) {
   size_t n = put_message(&body, &w->ledger.inbound[number], number, 1,
                          c->peer.version == UM_V5);
   bytes_done(&body);
-  return c->peer.version == UM_V5 && n + 5 > c->peer.packet_max;
+  return n + 5 > c->peer.packet_max;
 }
 
 static bool pid_used(const struct bsession *s, uint16_t pid) {
@@ -181,7 +198,7 @@ static void remove_out(struct bsession *s, size_t i) {
 static size_t in_flight(const struct bsession *s) {
   size_t n = 0;
   for (size_t i = 0; i < s->n_out; i++)
-    n += s->out[i].state != OUT_QUEUED;
+    n += s->out[i].here;
   return n;
 }
 
@@ -198,10 +215,17 @@ static bool send_queued(struct world *w, struct conn *c, size_t i) {
   }
   if (in_flight(s) >= c->peer.receive_maximum)
     return false;
-  o->pid = new_pid(s);
+  bool again = o->state == OUT_SENT;
+  if (!again)
+    o->pid = new_pid(s);
   o->state = OUT_SENT;
-  broker_publish(w, c, number, o->pid, false);
+  o->here = true;
+  broker_publish(w, c, number, o->pid, again);
   return true;
+}
+
+static bool waits(const struct outgoing *o) {
+  return o->state == OUT_QUEUED || (o->state == OUT_SENT && !o->here);
 }
 
 void broker_pump(struct world *w, struct conn *c) {
@@ -210,7 +234,7 @@ void broker_pump(struct world *w, struct conn *c) {
     return;
   for (size_t i = 0; i < s->n_out && !c->peer.leaving && c->broker_here;) {
     size_t before = s->n_out;
-    if (s->out[i].state == OUT_QUEUED && !send_queued(w, c, i))
+    if (waits(&s->out[i]) && !send_queued(w, c, i))
       return;
     i += s->n_out == before;
   }
@@ -220,11 +244,9 @@ void broker_pump(struct world *w, struct conn *c) {
 void broker_resume(struct world *w, struct conn *c) {
   struct bsession *s = broker_session(w, c);
   for (size_t i = 0; i < s->n_out; i++) {
-    struct outgoing *o = &s->out[i];
-    if (o->state == OUT_SENT)
-      broker_publish(w, c, o->message, o->pid, true);
-    else if (o->state == OUT_RECEIVED)
-      ack(w, c, UVMQTT_PUBREL, o->pid, 0);
+    s->out[i].here = false;
+    if (s->out[i].state == OUT_RECEIVED)
+      ack(w, c, UVMQTT_PUBREL, s->out[i].pid, 0);
   }
 }
 
@@ -276,6 +298,8 @@ static void add_in(struct bsession *s, uint16_t pid, uint32_t message) {
 static void route(struct world *w, uint32_t number) {
   struct request *r = &w->ledger.requests[number];
   r->routed++;
+  if (w->climate.byzantine == MUTATED)
+    return;
   if (r->qos == 0 && r->routed > 1)
     violation(w, "I5", "message %llu of QoS 0 reached the broker %llu times",
               number, r->routed, 0);
@@ -298,7 +322,8 @@ static void recv_qos2(struct world *w, struct conn *c, uint16_t pid,
   uint8_t reason = 0;
   if (known != NULL && known->message != number) {
     struct request *old = &w->ledger.requests[known->message];
-    if (old->life == w->ledger.requests[number].life)
+    if (old->life == w->ledger.requests[number].life &&
+        w->climate.byzantine != MUTATED)
       violation(w, "I8", "id %llu of message %llu is taken for %llu", pid,
                 known->message, number);
     w->ledger.requests[number].swallowed = true;
@@ -341,18 +366,11 @@ static void recv_pubrel(struct world *w, struct conn *c,
   ack(w, c, UVMQTT_PUBCOMP, p->id, in == NULL ? 0x92 : 0);
 }
 
-static int filter_index(const char *filter) {
-  for (int i = 0; i < FILTERS; i++)
-    if (strcmp(filters[i], filter) == 0)
-      return i;
-  return -1;
-}
-
 static uint8_t subscribe_one(struct world *w, struct conn *c,
                              const uvmqtt_subscription_t *f) {
-  int i = filter_index(f->filter);
+  unsigned i = filter_index(f->filter);
   struct bsession *s = broker_session(w, c);
-  if (i < 0) {
+  if (i == FILTERS) {
     violation(w, "I13", "a filter came that nobody asked for", 0, 0, 0);
     return 0x80;
   }
@@ -376,9 +394,9 @@ static void recv_unsubscribe(struct world *w, struct conn *c,
   struct answer a = {.type = UVMQTT_UNSUBACK, .pid = p->id};
   struct bsession *s = broker_session(w, c);
   for (size_t i = 0; i < p->u.unsubscribe.n && i < FILTERS; i++) {
-    int k = filter_index(p->u.unsubscribe.filters[i]);
-    bool had = k >= 0 && s->subs[k].on;
-    if (k >= 0)
+    unsigned k = filter_index(p->u.unsubscribe.filters[i]);
+    bool had = k < FILTERS && s->subs[k].on;
+    if (k < FILTERS)
       s->subs[k].on = false;
     a.codes[a.n++] = had ? 0 : 0x11;
   }
@@ -450,7 +468,9 @@ static void handle_frame(struct world *w, struct conn *c, size_t len,
   s->version = c->peer.greeted ? c->peer.version : UM_V5;
   struct um_span frame = {bytes_head(&c->peer.rx), len, body};
   unsigned type = frame.data[0] >> 4;
+  struct memory before = memory_aside();
   int r = um_decode(frame, s, &p);
+  memory_back(before);
   if (r)
     violation(w, "I13", "the broker cannot read a packet of type %llu: -%llu",
               type, (uint64_t)-r, 0);
@@ -555,7 +575,7 @@ static void storm(struct world *w, struct bsession *s) {
   if (c == NULL || c->peer.version == UM_V5 || !fault(w, w->climate.storms))
     return;
   for (size_t i = 0; i < s->n_out; i++)
-    if (s->out[i].state == OUT_SENT)
+    if (s->out[i].state == OUT_SENT && s->out[i].here)
       broker_publish(w, c, s->out[i].message, s->out[i].pid, true);
 }
 

@@ -19,6 +19,7 @@ struct outgoing { /* a message for the client */
   uint32_t message;
   uint16_t pid;
   uint8_t state;
+  bool here; /* sent on this connection */
 };
 
 struct incoming { /* a QoS 2 message of the client's, not released */
@@ -30,7 +31,7 @@ struct bsession {
   bool exists;
   char id[24];
   uint64_t conn; /* 0: offline */
-  uint64_t expires;
+  uint64_t expires, generation;
   uint64_t touched;
   struct {
     bool on;
@@ -56,7 +57,8 @@ struct broker {
   struct answer *answers;
   size_t n_answers, cap_answers;
   struct um_scratch scratch;
-  uint64_t assigned; /* client ids given */
+  uint64_t assigned;    /* client ids given */
+  uint64_t generations; /* sessions made */
 };
 
 void broker_init(struct world *w);

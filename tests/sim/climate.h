@@ -20,7 +20,7 @@ struct climate {
   uvmqtt_session_lost_t lost;
   char client_id[16];
   bool will, credentials, drop_properties;
-  uint16_t keep_alive, receive_maximum;
+  uint16_t keep_alive, receive_maximum, max_inflight;
   uint32_t packet_max, session_expiry;
   uint32_t queue_messages;
   uint64_t queue_bytes;
@@ -45,6 +45,7 @@ struct climate {
   unsigned refuses;  /* CONNECTs */
   unsigned rejects;  /* PUBLISHes and filters */
   unsigned limits;   /* a CONNACK has limits */
+  bool shuffles;     /* SUBACKs and UNSUBACKs overtake each other */
   unsigned storms;   /* redelivery without need, 3.1.1 */
   uint32_t ack_delay;
   uint32_t traffic; /* ms between messages of others; 0: none */

@@ -84,12 +84,12 @@ static void link_closed(struct world *w, void *arg, uint64_t life);
 static void close_stream(struct world *w) {
   struct driver *d = &w->driver;
   struct conn *c = stream_of(w);
+  judge_closed(w, d->conn);
   d->stream_closing = true;
   d->throttled = d->not_reading = false;
   d->write_error = 0;
   d->busy = false;
   bytes_clear(&d->kept);
-  judge_closed(w, d->conn);
   if (c != NULL)
     net_close(w, c);
   at(w, now_of(w), link_closed, NULL, d->life);
@@ -99,7 +99,8 @@ static void open_link(struct world *w) {
   struct driver *d = &w->driver;
   d->kicked = false;
   d->heard_connack = false;
-  d->attempt++;
+  d->attempt = d->was_stable ? 1 : d->attempt + 1;
+  d->was_stable = false;
   judge_attempt(w);
   d->has_stream = true;
   d->stream_closing = false;
@@ -152,7 +153,7 @@ static int64_t next_delay(struct world *w, int code) {
   struct driver *d = &w->driver;
   if (was_stable(w)) {
     um_backoff_reset(&d->backoff);
-    d->attempt = 0;
+    d->was_stable = true;
   }
   bool poison = is_poison(w, code);
   if (d->wanted && d->kicked)
@@ -216,7 +217,13 @@ static void link_failed(struct world *w, int code) {
     return;
   note(w, "link: failed with -%llu, server's reason %llu", (uint64_t)-code,
        d->session.ending.reason, 0);
+  bool left = d->session.state == UM_SESSION_LEAVING ||
+              (d->leave.asked && code == UM_ECANCELED);
+  d->error_code = left ? 0 : code;
+  d->error_reason = d->session.ending.reason;
   judge_failed(w, code);
+  if (left)
+    judge_kicked(w);
   cut(w, code);
   decide(w, code);
   enter(w, DISCONNECTING);
@@ -224,15 +231,17 @@ static void link_failed(struct world *w, int code) {
 
 static void choose_delay(struct world *w) {
   struct driver *d = &w->driver;
+  enum um_backoff_class c =
+      um_backoff_class_of(d->error_code, d->error_reason);
   if (d->retry_in != UVMQTT_OFF)
     return;
-  d->retry_in = (int64_t)um_backoff_next(&d->backoff, UM_BACKOFF_TRANSIENT,
-                                         prng_next(&w->prng));
+  d->retry_in = (int64_t)um_backoff_next(&d->backoff, c, prng_next(&w->prng));
+  judge_delay(w, c, d->retry_in);
 }
 
 static void wait_or_rest(struct world *w) {
   struct driver *d = &w->driver;
-  if (d->wanted && d->kicked) {
+  if (d->wanted && (d->kicked || d->error_code == 0)) {
     open_link(w);
     return;
   }
@@ -599,6 +608,7 @@ static void configure(struct world *w) {
       .session_expiry = c->session_expiry,
       .keep_alive = c->keep_alive,
       .receive_maximum = c->receive_maximum,
+      .max_inflight = c->max_inflight,
       .maximum_packet_size = c->packet_max,
       .drop_properties = c->drop_properties,
       .queue_messages = c->queue_messages,

@@ -26,6 +26,9 @@ struct driver {
   enum link_state state;
   bool wanted, kicked, heard_connack, reconnect;
   uint32_t attempt;
+  bool was_stable;
+  int error_code;
+  uint8_t error_reason;
   uint64_t online_since, deadline;
   bool overdue;
   unsigned poisoned;

@@ -33,7 +33,8 @@ void greeting_receive(struct world *w, struct conn *c,
   peer->receive_maximum =
       (uint16_t)number_of(p, UVMQTT_PROPERTY_RECEIVE_MAXIMUM, 65535);
   peer->packet_max =
-      number_of(p, UVMQTT_PROPERTY_MAXIMUM_PACKET_SIZE, UINT32_MAX);
+      v5 ? number_of(p, UVMQTT_PROPERTY_MAXIMUM_PACKET_SIZE, UINT32_MAX)
+         : w->climate.packet_max; /* cannot be said: we keep to it */
   note(w, "broker: CONNECT version %llu clean %llu on connection %llu",
        peer->version, peer->clean, c->id);
   at(w, w->clock.now + roll(w, w->climate.ack_delay / 4 + 1), on_connack, NULL,
@@ -58,6 +59,7 @@ static struct bsession *make(struct world *w, const char *id) {
       s = &w->broker.sessions[i];
   broker_drop_session(s);
   s->exists = true;
+  s->generation = ++w->broker.generations;
   snprintf(s->id, sizeof s->id, "%s", id);
   s->last_pid = (uint16_t)(chance(w, 300) ? 65530 : roll(w, 6));
   return s;
@@ -103,6 +105,7 @@ static void join(struct world *w, struct conn *c) {
   if (s == NULL)
     s = make(w, c->peer.client_id);
   s->conn = c->id;
+  c->peer.generation = s->generation;
   s->touched = w->clock.now;
   s->expires = UINT64_MAX;
   c->peer.session = (int)(s - w->broker.sessions);

@@ -1,5 +1,6 @@
 #include "sim/judge.h"
 
+#include "sim/memory.h"
 #include "sim/world.h"
 
 void judge_init(struct world *w) {
@@ -18,7 +19,9 @@ void judge_done(struct world *w) {
   for (size_t i = 0; i < DEBTS; i++)
     free(j->owe[i].items);
   free(j->due.items);
+  struct memory before = memory_aside();
   um_scratch_done(&j->scratch);
+  memory_back(before);
 }
 
 static void *grow(void *p, size_t n, size_t *cap, size_t size) {
@@ -48,7 +51,7 @@ static void clear_debts(struct judge *j) {
 void judge_reset(struct world *w) {
   struct judge *j = &w->judge;
   j->n_flights = j->n_open = 0;
-  j->order = 0;
+  j->order = j->parted = j->generation = 0;
   memset(j->newest, 0, sizeof j->newest);
   j->had_session = j->connected_once = j->must_clean = j->fell_back = false;
   j->assigned[0] = '\0';
@@ -105,7 +108,29 @@ void judge_end_session(struct world *w) {
   }
   j->n_flights = j->n_open = 0;
   j->unacked = 0;
+  j->parted = 0;
   memset(j->newest, 0, sizeof j->newest);
+}
+
+/* Sent on an earlier connection, and the server of now does not take it. */
+void judge_given_up(struct world *w, uint32_t number) {
+  struct judge *j = &w->judge;
+  for (size_t i = 0; i < j->n_flights; i++)
+    if (j->flights[i].kind == ASK_PUBLISH && j->flights[i].number == number) {
+      remove_flight(w, &j->flights[i]);
+      return;
+    }
+}
+
+/* The server made a new session for a CONNECT whose CONNACK was lost, so that
+ * Session Present speaks of another session than we believe. Nobody can know;
+ * what is sent again reaches it a second time. */
+static void masked_loss(struct world *w) {
+  struct judge *j = &w->judge;
+  for (size_t i = 0; i < j->n_flights; i++)
+    if (j->flights[i].kind == ASK_PUBLISH && !j->flights[i].released)
+      request_of(w, &j->flights[i])->allowed++;
+  w->app.unsure = true;
 }
 
 /* What came in. */
@@ -115,6 +140,10 @@ static int find_open(const struct judge *j, uint16_t pid) {
     if (j->open[i].pid == pid)
       return (int)i;
   return -1;
+}
+
+bool judge_open(struct world *w, uint16_t pid) {
+  return find_open(&w->judge, pid) >= 0;
 }
 
 static void came_publish(struct world *w, const struct arrival *a) {
@@ -139,6 +168,7 @@ static void answered(struct world *w, struct flight *f, uint8_t reason) {
   struct request *r = request_of(w, f);
   r->answered = true;
   r->answer = reason;
+  w->judge.undo = *f;
   remove_flight(w, f);
 }
 
@@ -188,7 +218,17 @@ static void owe_releases(struct world *w) {
   }
 }
 
-static void came_connack(struct world *w, const struct conn *c,
+/* By the option; 20 on 3.1.1, where a server cannot say what it bears. */
+static void cap_in_flight(struct world *w) {
+  struct judge *j = &w->judge;
+  uint16_t cap = w->climate.max_inflight;
+  if (cap == 0 && j->version == UM_V311)
+    cap = 20;
+  if (cap != 0 && cap < j->terms.receive_maximum)
+    j->terms.receive_maximum = cap;
+}
+
+static void came_connack(struct world *w, struct conn *c,
                          const struct arrival *a) {
   struct judge *j = &w->judge;
   if (a->reason != 0)
@@ -196,8 +236,15 @@ static void came_connack(struct world *w, const struct conn *c,
   j->welcome = true;
   j->present = c->peer.present;
   j->terms = c->peer.terms;
+  cap_in_flight(w);
+  uint64_t generation = c->peer.generation;
   if (!j->present && j->had_session)
     judge_end_session(w);
+  else if (j->present && j->generation != generation)
+    masked_loss(w);
+  if (!j->present)
+    w->app.unsure = false;
+  j->generation = generation;
   j->had_session = true;
   j->must_clean = false;
   memcpy(j->assigned, c->peer.client_id, sizeof j->assigned);
@@ -205,9 +252,10 @@ static void came_connack(struct world *w, const struct conn *c,
   owe_releases(w);
 }
 
-static void came(struct world *w, const struct conn *c,
+static void came(struct world *w, struct conn *c,
                  const struct arrival *a) {
   struct flight *f = a->pid == 0 ? NULL : judge_flight(w, a->pid);
+  w->judge.undo.pid = 0;
   switch (a->type) {
   case UVMQTT_CONNACK:
     came_connack(w, c, a);
@@ -292,11 +340,23 @@ void judge_connected(struct world *w, const uvmqtt_connack_t *k) {
       k->maximum_qos != t->max_qos || k->retain_available != t->retain ||
       k->keep_alive != t->keep_alive ||
       strcmp(k->client_id, c->peer.client_id) != 0)
-    violation(w, "I13", "CONNACK was not understood", 0, 0, 0);
+    violation(w, "I13", "CONNACK was not understood: version %llu, %llu, %llu",
+              k->version, k->receive_maximum, k->keep_alive);
 }
 
 static bool is_violation(int code) {
   return code <= UVMQTT_EMALFORMED && code > UVMQTT_EREFUSED;
+}
+
+/* Memory ran out while the last packet was taken in, before it had an effect. */
+static void undo_last(struct world *w) {
+  struct judge *j = &w->judge;
+  struct flight f = j->undo;
+  if (f.pid == 0 || request_of(w, &f)->completed != 0)
+    return;
+  f.counted = false;
+  request_of(w, &f)->answered = false;
+  *judge_add_flight(w, f.pid, f.kind, f.number) = f;
 }
 
 /* Our server breaks the standard only on purpose. */
@@ -304,6 +364,8 @@ void judge_failed(struct world *w, int code) {
   struct judge *j = &w->judge;
   struct conn *c = net_find(w, j->conn);
   judge_catch_up(w);
+  if (judging(w, c) && code == UM_ENOMEM)
+    undo_last(w);
   if (!judging(w, c) || !is_violation(code))
     return;
   j->rejecting = true;
@@ -313,6 +375,15 @@ void judge_failed(struct world *w, int code) {
   else if (c->peer.expected != code)
     violation(w, "I13", "a bad packet was refused with -%llu instead of -%llu",
               (uint64_t)-code, (uint64_t)-c->peer.expected, 0);
+}
+
+/* What was not delivered, since memory ran out, is new when it comes again. */
+static void close_undelivered(struct judge *j) {
+  for (size_t i = j->due.first; i < j->due.n; i++) {
+    int k = find_open(j, j->due.items[i].pid);
+    if (k >= 0 && j->open[k].message == j->due.items[i].number)
+      j->open[k] = j->open[--j->n_open];
+  }
 }
 
 static void check_last_word(struct world *w) {
@@ -331,6 +402,9 @@ void judge_closed(struct world *w, uint64_t conn) {
   check_last_word(w);
   j->conn = 0;
   j->unacked = 0;
+  if (j->welcome)
+    j->parted = w->clock.now;
+  close_undelivered(j);
   clear_debts(j);
   for (size_t i = 0; i < j->n_flights;) {
     j->flights[i].counted = false;

@@ -45,7 +45,9 @@ struct judge {
   struct incoming *open; /* QoS 2 messages received, not released */
   size_t n_open, cap_open;
   uint64_t order;
+  uint64_t parted; /* when the last connection of this session ended, 0 */
   uint32_t newest[8][3]; /* first sendings: number + 1, by topic and QoS */
+  uint64_t generation; /* of the broker's session that we go on with */
   bool had_session, connected_once, must_clean, fell_back;
   char assigned[24];
 
@@ -59,6 +61,7 @@ struct judge {
   struct queue due; /* messages to be delivered, in order */
   uint64_t callbacks_due, callbacks_done;
   size_t unacked;
+  struct flight undo; /* ended by the packet taken in last; pid 0: none */
   uint64_t resent; /* order of the last one sent again */
   uint64_t last_tx, last_rx, pinged;
   bool pinging;
@@ -100,7 +103,9 @@ void judge_catch_up(struct world *w);
 struct flight *judge_flight(struct world *w, uint16_t pid);
 struct flight *judge_add_flight(struct world *w, uint16_t pid, uint8_t kind,
                                 uint32_t number);
+bool judge_open(struct world *w, uint16_t pid); /* a QoS 2 message of theirs */
 void judge_end_session(struct world *w);
+void judge_given_up(struct world *w, uint32_t number); /* its id is free */
 
 static inline struct debt *queue_head(struct queue *q) {
   return q->first == q->n ? NULL : &q->items[q->first];

@@ -64,6 +64,13 @@ uint32_t payload_read(const void *data, size_t len, char kind) {
   return number;
 }
 
+unsigned filter_index(const char *filter) {
+  unsigned i = 0;
+  while (i < FILTERS && strcmp(filters[i], filter) != 0)
+    i++;
+  return i;
+}
+
 static const char *after_level(const char *s) {
   const char *slash = strchr(s, '/');
   return slash == NULL ? s + strlen(s) : slash;

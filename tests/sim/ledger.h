@@ -75,6 +75,7 @@ void payload_write(uint8_t *to, uint32_t size, char kind, uint32_t number);
 /* Which one; UINT32_MAX when it is damaged. */
 uint32_t payload_read(const void *data, size_t len, char kind);
 
+unsigned filter_index(const char *filter); /* FILTERS: unknown */
 /* 4.7 in our own words. */
 bool filter_matches(const char *filter, const char *topic);
 /* The expectation that a message carries the properties it was given. */

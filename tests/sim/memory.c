@@ -7,6 +7,16 @@
 
 struct memory memory;
 
+struct memory memory_aside(void) {
+  struct memory before = memory;
+  memory.prng = NULL;
+  return before;
+}
+
+void memory_back(struct memory before) {
+  memory = before;
+}
+
 /* In front of each block; as long as the strictest alignment. */
 struct head {
   _Alignas(max_align_t) size_t size;

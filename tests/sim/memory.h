@@ -17,4 +17,9 @@ struct memory {
 
 extern struct memory memory;
 
+/* Around the simulation's own use of the library's decoder: neither counted
+ * nor failed. */
+struct memory memory_aside(void);
+void memory_back(struct memory before);
+
 #endif

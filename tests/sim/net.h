@@ -8,6 +8,8 @@
 #include "sim/peer.h"
 #include <stdbool.h>
 
+struct world;
+
 #define CONNS_MAX 16
 
 enum direction { UP, DOWN }; /* from the client, to it */

@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "sim/app.h"
 #include "sim/broker.h"
+#include "sim/byzantine.h"
 #include "sim/climate.h"
 #include "sim/clock.h"
 #include "sim/driver.h"
@@ -31,9 +32,10 @@ struct world {
   struct ledger ledger;
   struct app app;
   bool healed; /* faults are off */
-  uint64_t healed_at;
+  uint64_t healed_at, ended_at;
   bool violated;
   const char *invariant; /* which one */
+  char verdict[160];     /* and how */
   uint64_t reconnects, virtual_ms, events;
 };
 

@@ -182,6 +182,10 @@ static void on_read(uv_stream_t *s, ssize_t n, const uv_buf_t *buf) {
     serve(l);
 }
 
+void broker_reads(struct broker_link *l) {
+  uv_read_start((uv_stream_t *)&l->tcp, on_alloc, on_read);
+}
+
 static void on_connection(uv_stream_t *listener, int status) {
   struct broker *b = listener->data;
   struct broker_link *l = calloc(1, sizeof *l);
@@ -189,6 +193,7 @@ static void on_connection(uv_stream_t *listener, int status) {
   l->broker = b;
   um_buf_init(&l->in, SIZE_MAX, NULL);
   uv_tcp_init(b->loop, &l->tcp);
+  l->tcp.data = b;
   uv_unref((uv_handle_t *)&l->tcp); /* never holds the client's loop */
   l->next = b->links;
   b->links = b->link = l;
@@ -197,7 +202,7 @@ static void on_connection(uv_stream_t *listener, int status) {
   cr_assert_eq(r, 0);
   uv_tcp_nodelay(&l->tcp, 1);
   if (!b->deaf)
-    uv_read_start((uv_stream_t *)&l->tcp, on_alloc, on_read);
+    broker_reads(l);
 }
 
 /* Listening. */
@@ -284,4 +289,34 @@ void broker_resets(struct broker *b) {
   struct linger now = {1, 0};
   setsockopt(fd_of(b->link), SOL_SOCKET, SO_LINGER, &now, sizeof now);
   close_link(b->link);
+}
+
+/* On a thread. */
+
+static void on_stop(uv_async_t *stop) {
+  struct broker_thread *t = stop->data;
+  broker_close(&t->b);
+  uv_close((uv_handle_t *)stop, NULL);
+}
+
+static void turn(void *arg) {
+  struct broker_thread *t = arg;
+  uv_run(&t->loop, UV_RUN_DEFAULT);
+}
+
+void broker_start(struct broker_thread *t) {
+  memset(t, 0, sizeof *t);
+  uv_loop_init(&t->loop);
+  uv_async_init(&t->loop, &t->stop, on_stop);
+  t->stop.data = t;
+  t->b.polite = true;
+  broker_open(&t->b, &t->loop);
+  int r = uv_thread_create(&t->thread, turn, t);
+  cr_assert_eq(r, 0);
+}
+
+void broker_stop(struct broker_thread *t) {
+  uv_async_send(&t->stop);
+  uv_thread_join(&t->thread);
+  cr_assert_eq(uv_loop_close(&t->loop), 0);
 }

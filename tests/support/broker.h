@@ -36,13 +36,13 @@ struct broker {
   struct broker_link *links;
   unsigned accepted;
   /* How it behaves; tests set it. */
-  bool deaf;    /* accepts and does not read */
-  bool polite;  /* answers everything by itself, see broker.c */
-  bool echo;    /* polite, and PUBLISH QoS 0 goes back to its sender */
-  bool mute;    /* polite but for PINGREQ */
-  int rcvbuf;   /* SO_RCVBUF of the listener, 0: the system's */
+  bool deaf;   /* accepts and does not read */
+  bool polite; /* answers everything by itself, see broker.c */
+  bool echo;   /* polite, and PUBLISH QoS 0 goes back to its sender */
+  bool mute;   /* polite but for PINGREQ */
+  int rcvbuf;  /* SO_RCVBUF of the listener, 0: the system's */
   void (*bytes)(struct broker_link *l, const uint8_t *data, size_t len);
-  void *arg;    /* for bytes, which replaces all reading */
+  void *arg;          /* for bytes, which replaces all reading */
   unsigned heard[16]; /* polite: how many of each type */
 };
 
@@ -63,11 +63,24 @@ bool broker_matches(const char *got, const char *expected);
 /* Does not wait: what the kernel does not take fails the test. */
 void broker_says(struct broker *b, const char *line);
 void broker_sends(struct broker_link *l, const void *data, size_t len);
+void broker_reads(struct broker_link *l); /* again */
 /* FIN; reading goes on. */
 void broker_finishes(struct broker *b);
 /* Closes: FIN, or RST when there was something unread. */
 void broker_hangs_up(struct broker *b);
 /* RST in any case. */
 void broker_resets(struct broker *b);
+
+/* A polite one on a thread and a loop of its own, where neither its memory nor
+ * its turns count for the client. */
+struct broker_thread {
+  struct broker b;
+  uv_loop_t loop;
+  uv_async_t stop;
+  uv_thread_t thread;
+};
+
+void broker_start(struct broker_thread *t);
+void broker_stop(struct broker_thread *t); /* waits for it */
 
 #endif

@@ -1,0 +1,150 @@
+/* The error object: one for each end, with all that a person needs. */
+#include "client/rig.h"
+#include "support/suite.h"
+#include <stdio.h>
+#include <string.h>
+
+SUITE(report);
+
+static struct rig r;
+
+static void same_as_last(const struct guest *g) {
+  const uvmqtt_error_t *e = uvmqtt_last_error(g->m);
+  cr_expect_eq(e->code, g->error.code);
+  cr_expect_eq(e->phase, g->error.phase);
+  cr_expect_eq(e->reason, g->error.reason);
+  cr_expect_str_eq(e->address, g->error.address);
+  cr_expect_str_eq(e->hint, g->error.hint);
+  cr_expect_str_eq(e->reason_string, g->error.reason_string);
+}
+
+Test(report, there_is_none_at_first) {
+  rig_open(&r);
+  guest_open(&r, &r.g, NULL);
+  const uvmqtt_error_t *e = uvmqtt_last_error(r.g.m);
+  cr_assert(e != NULL);
+  cr_expect_eq(e->code, 0);
+  cr_expect_eq(e->phase, UVMQTT_PHASE_NONE);
+  cr_expect_str_eq(e->address, "");
+  cr_expect_str_eq(e->reason_string, "");
+  cr_expect_str_eq(e->hint, "");
+  rig_online(&r, NULL, NULL);
+  cr_expect_eq(uvmqtt_last_error(r.g.m)->code, 0);
+  rig_close(&r);
+}
+
+Test(report, an_unknown_host_is_an_error_of_resolving) {
+  uvmqtt_options_t o = {UVMQTT_OPTIONS_INIT,
+                        .url = "mqtt://no-such-host.invalid"};
+  rig_open(&r);
+  guest_open(&r, &r.g, &o);
+  guest_connect(&r.g);
+  UNTIL(&r, r.g.n[DISCONNECTED] == 1);
+  cr_expect(r.g.error.code <= UV_EAI_ADDRFAMILY &&
+                r.g.error.code > UV_EAI_ADDRFAMILY - 20,
+            "%s", uvmqtt_err_name(r.g.error.code));
+  cr_expect_eq(r.g.error.phase, UVMQTT_PHASE_RESOLVE);
+  cr_expect_str_eq(r.g.error.address, "");
+  cr_expect(*r.g.error.hint != '\0');
+  same_as_last(&r.g);
+  rig_close(&r);
+}
+
+/* An address that connect() itself refuses: known inside the call. */
+Test(report, an_unreachable_address_is_told_later) {
+  uvmqtt_options_t o = {UVMQTT_OPTIONS_INIT, .url = "mqtt://255.255.255.255:1"};
+  rig_open(&r);
+  guest_open(&r, &r.g, &o);
+  guest_connect(&r.g);
+  UNTIL(&r, r.g.n[DISCONNECTED] == 1);
+  cr_expect_lt(r.g.error.code, 0);
+  cr_expect_eq(r.g.error.phase, UVMQTT_PHASE_CONNECT);
+  cr_expect_str_eq(r.g.error.address, "255.255.255.255:1");
+  UNTIL(&r, uvmqtt_state(r.g.m) == UVMQTT_STATE_WAITING);
+  cr_expect_str_eq(r.g.states, "connecting disconnecting waiting");
+  same_as_last(&r.g);
+  rig_close(&r);
+}
+
+Test(report, an_address_without_a_zone_of_ours_is_told_later) {
+  uvmqtt_options_t o = {UVMQTT_OPTIONS_INIT,
+                        .url = "mqtt://[fe80::1%25nozone]"};
+  rig_open(&r);
+  guest_open(&r, &r.g, &o);
+  guest_connect(&r.g);
+  UNTIL(&r, r.g.n[DISCONNECTED] == 1);
+  cr_expect_lt(r.g.error.code, 0);
+  rig_close(&r);
+}
+
+Test(report, the_addresses_of_a_name_are_all_tried) {
+  char url[64], address[64];
+  rig_open(&r); /* on 127.0.0.1 only; localhost may be ::1 first */
+  snprintf(url, sizeof url, "mqtt://localhost:%u", r.b.port);
+  snprintf(address, sizeof address, "127.0.0.1:%u", r.b.port);
+  uvmqtt_options_t o = {UVMQTT_OPTIONS_INIT, .url = url};
+  rig_online(&r, &o, NULL);
+  broker_hangs_up(&r.b);
+  UNTIL(&r, r.g.n[DISCONNECTED] == 1);
+  cr_expect_str_eq(r.g.error.address, address);
+  cr_expect_eq(r.g.attempt, 1);
+  rig_close(&r);
+}
+
+Test(report, a_good_connection_clears_it) {
+  uvmqtt_options_t o = {UVMQTT_OPTIONS_INIT, .reconnect_min = 1};
+  rig_open(&r);
+  rig_online(&r, &o, NULL);
+  SAYS(&r, "DISCONNECT reason=0x98 reason_string=away");
+  UNTIL(&r, r.g.n[DISCONNECTED] == 1);
+  cr_expect_str_eq(r.g.error.reason_string, "away");
+  cr_expect_eq(r.g.error.reason, 0x98);
+  same_as_last(&r.g);
+  HEARS(&r, "CONNECT ...");
+  SAYS(&r, "CONNACK");
+  UNTIL(&r, r.g.n[CONNECTED] == 2);
+  cr_expect_eq(uvmqtt_last_error(r.g.m)->code, 0);
+  cr_expect_str_eq(uvmqtt_last_error(r.g.m)->reason_string, "");
+  /* and the next one is not mixed with it */
+  broker_hangs_up(&r.b);
+  UNTIL(&r, r.g.n[DISCONNECTED] == 2);
+  cr_expect_eq(r.g.error.code, UV_EOF);
+  cr_expect_eq(r.g.error.reason, 0);
+  cr_expect_str_eq(r.g.error.reason_string, "");
+  rig_close(&r);
+}
+
+/* 255 bytes of it, cut between characters. */
+Test(report, a_long_reason_string_is_cut_at_a_character) {
+  char line[1024] = "DISCONNECT reason=0x98 reason_string=";
+  size_t at = strlen(line);
+  for (int i = 0; i < 200; i++, at += 2)
+    memcpy(line + at, "\xc3\xa9", 3);
+  rig_open(&r);
+  rig_online(&r, NULL, NULL);
+  SAYS(&r, line);
+  UNTIL(&r, r.g.n[DISCONNECTED] == 1);
+  size_t len = strlen(r.g.reason_string);
+  cr_expect(len >= 200 && len % 2 == 0, "%zu bytes", len);
+  rig_close(&r);
+}
+
+Test(report, every_common_end_has_a_hint) {
+  static const char *const ends[] = {"CONNACK reason=0x86",
+                                     "CONNACK reason=0x87",
+                                     "CONNACK reason=0x85",
+                                     "CONNACK reason=0x88",
+                                     "CONNACK reason=0x97",
+                                     "d0 00",
+                                     "00 00"};
+  for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
+    rig_open(&r);
+    guest_open(&r, &r.g, NULL);
+    guest_connect(&r.g);
+    HEARS(&r, "CONNECT ...");
+    SAYS(&r, ends[i]);
+    UNTIL(&r, r.g.n[DISCONNECTED] == 1);
+    cr_expect_gt(strlen(r.g.hint), 10, "%s", ends[i]);
+    rig_close(&r);
+  }
+}
