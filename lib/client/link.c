@@ -186,7 +186,7 @@ void um_link_failed(uvmqtt_t *m, int code) {
   bool was_online = m->state == UVMQTT_STATE_ONLINE;
   bool left = m->session.state == UM_SESSION_LEAVING ||
               (m->leave.asked && code == UV_ECANCELED);
-  if (m->stream == NULL || m->stream_closing)
+  if (m->closing || m->stream == NULL || m->stream_closing)
     return;
   um_link_progress(m);
   um_report_error(m, left ? 0 : code, um_report_phase(m));

@@ -108,8 +108,12 @@ static int send_tracked(struct um_session *s, struct um_op *op,
   }
   um_journal_put(&s->journal, &record);
   int r = um_send_guarded(s, p);
-  if (r == 0)
+  if (r == 0) {
     um_outbox_sent(&s->outbox, op);
+    return 0;
+  }
+  record.state = op->state; /* it is not on its way after all */
+  um_journal_put(&s->journal, &record);
   return r;
 }
 

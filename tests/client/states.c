@@ -10,7 +10,7 @@ static void ask(struct rig *r) {
   cr_assert_eq(guest_publish(&r->g, "t", "1", 1), 0);
   cr_assert_eq(guest_subscribe(&r->g, "f", 2), 0);
   cr_assert_eq(guest_publish(&r->g, "t", "2", 2), 0);
-  cr_assert_eq(guest_unsubscribe(&r->g, "f"), 0);
+  cr_assert_eq(guest_unsubscribe(&r->g, "g"), 0);
 }
 
 static void is(struct rig *r, uvmqtt_state_t state) {

@@ -109,18 +109,17 @@ static void subscribe(struct world *w) {
       w, (struct request){.kind = ASK_SUBSCRIBE, .filter = f, .qos = qos});
   uvmqtt_subscription_t s = {.filter = filters[f], .qos = qos};
   uint64_t id = 0;
-  int status =
-      driver_subscribe(w, &s, 1, on_completion, arg_of(number), &id);
+  int status = driver_subscribe(w, &s, 1, on_completion, arg_of(number), &id);
   leave_request(w, number, status, id);
 }
 
 static void unsubscribe(struct world *w) {
   unsigned f = (unsigned)roll(w, FILTERS);
-  uint32_t number = enter_request(
-      w, (struct request){.kind = ASK_UNSUBSCRIBE, .filter = f});
+  uint32_t number =
+      enter_request(w, (struct request){.kind = ASK_UNSUBSCRIBE, .filter = f});
   uint64_t id = 0;
-  int status = driver_unsubscribe(w, &filters[f], 1, on_completion,
-                                  arg_of(number), &id);
+  int status =
+      driver_unsubscribe(w, &filters[f], 1, on_completion, arg_of(number), &id);
   leave_request(w, number, status, id);
 }
 

@@ -12,8 +12,8 @@ struct app {
   bool in_call; /* a call of ours into the library has not returned */
   bool paused;
   bool unsure; /* the broker's session may not be the one we believe in */
-  bool ended; /* closed for good */
-  size_t blocks_before; /* memory when the client object was made */
+  bool ended;  /* closed for good */
+  size_t blocks_before;   /* memory when the client object was made */
   uint32_t first_request; /* of this client object */
   /* What we believe the broker knows: by filter, the latest request of ours
    * that was granted; 0: none, 1: subscribed. */

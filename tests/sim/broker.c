@@ -100,8 +100,7 @@ static void on_answer(struct world *w, void *arg, uint64_t n) {
 static uint64_t answer_time(struct world *w, struct conn *c, uint8_t type) {
   uint64_t when =
       w->clock.now + (w->healed ? 1 : roll(w, w->climate.ack_delay + 1));
-  if (w->climate.shuffles ||
-      (type != UVMQTT_SUBACK && type != UVMQTT_UNSUBACK))
+  if (w->climate.shuffles || (type != UVMQTT_SUBACK && type != UVMQTT_UNSUBACK))
     return when;
   if (when <= c->peer.last_suback)
     when = c->peer.last_suback + 1;
@@ -121,16 +120,20 @@ static void answer_later(struct world *w, struct conn *c, struct answer a) {
   a.conn = c->id;
   b->answers[b->n_answers] = a;
   at(w, answer_time(w, c, a.type), on_answer, NULL, b->n_answers++);
+  bool may_echo = a.type != UVMQTT_SUBACK && a.type != UVMQTT_UNSUBACK &&
+                  a.type != UVMQTT_PUBREL;
+  if (may_echo && fault(w, w->climate.echoes))
+    at(w, w->clock.now + roll(w, 2 * (uint64_t)w->climate.ack_delay + 1),
+       on_answer, NULL, b->n_answers - 1);
 }
 
 static void ack(struct world *w, struct conn *c, uint8_t type, uint16_t pid,
                 uint8_t reason) {
-  answer_later(
-      w, c,
-      (struct answer){
-          .type = type,
-          .pid = pid,
-          .reason = c->peer.version == UM_V5 ? reason : (uint8_t)0});
+  answer_later(w, c,
+               (struct answer){
+                   .type = type,
+                   .pid = pid,
+                   .reason = c->peer.version == UM_V5 ? reason : (uint8_t)0});
 }
 
 /* Messages to the client. */
@@ -405,9 +408,8 @@ static void recv_unsubscribe(struct world *w, struct conn *c,
 
 static void recv_disconnect(struct world *w, struct conn *c,
                             const struct um_packet *p) {
-  const uvmqtt_property_t *expiry =
-      uvmqtt_property_find(p->properties, p->n_properties,
-                           UVMQTT_PROPERTY_SESSION_EXPIRY_INTERVAL);
+  const uvmqtt_property_t *expiry = uvmqtt_property_find(
+      p->properties, p->n_properties, UVMQTT_PROPERTY_SESSION_EXPIRY_INTERVAL);
   if (expiry != NULL)
     c->peer.expiry = expiry->value.num;
   greeting_end(w, c);
@@ -437,7 +439,8 @@ static void handle(struct world *w, struct conn *c, struct um_packet *p) {
     recv_unsubscribe(w, c, p);
     break;
   case UVMQTT_PINGREQ:
-    ack(w, c, UVMQTT_PINGRESP, 0, 0);
+    if (!c->peer.mute)
+      ack(w, c, UVMQTT_PINGRESP, 0, 0);
     break;
   case UVMQTT_DISCONNECT:
     recv_disconnect(w, c, p);
@@ -561,9 +564,8 @@ static void offer(struct world *w, struct bsession *s, unsigned topic,
   qos = qos < most ? qos : most;
   if (qos == 0 && c == NULL)
     return;
-  uint32_t size =
-      (uint32_t)range(w, PAYLOAD_LEAST,
-                      chance(w, 30) ? w->climate.payload_max : 40);
+  uint32_t size = (uint32_t)range(w, PAYLOAD_LEAST,
+                                  chance(w, 30) ? w->climate.payload_max : 40);
   enqueue(s, broker_new_message(w, topic, qos, size));
   if (c != NULL)
     broker_pump(w, c);

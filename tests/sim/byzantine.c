@@ -29,7 +29,7 @@ static const struct bad {
   const char *bytes;
 } bad[] = {
 #define BAD(name, version, expected, bytes)                                    \
-  {name, version, expected, sizeof(bytes) - 1, bytes}
+  { name, version, expected, sizeof(bytes) - 1, bytes }
     BAD("N01 length of five bytes", BOTH, UVMQTT_EMALFORMED,
         "\x30\xff\xff\xff\xff\x01"),
     BAD("N02 overlong length", V5, UVMQTT_EMALFORMED, "\xd0\x80\x00"),
@@ -61,12 +61,10 @@ static const struct bad {
         "\x30\x05\x00\x02v\x00\x00"),
     BAD("N19 half a character", BOTH, UVMQTT_EMALFORMED,
         "\x30\x05\x00\x02v\xc3\x00"),
-    BAD("N21 SUBACK without codes", V311, UVMQTT_EPROTOCOL,
-        "\x90\x02\xfd\x01"),
+    BAD("N21 SUBACK without codes", V311, UVMQTT_EPROTOCOL, "\x90\x02\xfd\x01"),
     BAD("N25 SUBACK of nothing", V5, UVMQTT_EPROTOCOL,
         "\x90\x04\xfd\x01\x00\x00"),
-    BAD("N25 UNSUBACK of nothing", V311, UVMQTT_EPROTOCOL,
-        "\xb0\x02\xfd\x01"),
+    BAD("N25 UNSUBACK of nothing", V311, UVMQTT_EPROTOCOL, "\xb0\x02\xfd\x01"),
     BAD("N33 alias though none is allowed", V5, UVMQTT_ETOPICALIAS,
         "\x30\x07\x00\x01v\x03\x23\x00\x01"),
     BAD("N36 PUBACK with a wrong reason", V5, UVMQTT_EPROTOCOL,
@@ -96,16 +94,40 @@ static const struct bad *draw(struct world *w, const struct conn *c) {
   }
 }
 
+/* N24: an answer to a SUBSCRIBE with the id of a message. */
+static bool wrong_answer(struct world *w, const struct conn *c,
+                         struct bytes *to) {
+  const struct judge *j = &w->judge;
+  bool v5 = c->peer.version == UM_V5;
+  for (size_t i = 0; i < j->n_flights; i++) {
+    if (j->flights[i].kind != ASK_PUBLISH || !j->flights[i].here)
+      continue;
+    put8(to, chance(w, 500) || !v5 ? 0x90 : 0xb0);
+    put8(to, v5 ? 4 : 3);
+    put16(to, j->flights[i].pid);
+    if (v5)
+      put8(to, 0);
+    put8(to, 0);
+    note(w, "N24 SUBACK for message %llu", j->flights[i].number, 0, 0);
+    return true;
+  }
+  return false;
+}
+
 void byzantine_send(struct world *w, struct conn *c) {
   const struct bad *b = draw(w, c);
   struct arrival a = {0}; /* type 0: the judge knows it by that */
   struct bytes packet = {0};
-  note(w, b->name, 0, 0, 0);
-  bytes_add(&packet, b->bytes, b->len);
+  int expected = UVMQTT_EPROTOCOL;
+  if (!chance(w, 150) || !wrong_answer(w, c, &packet)) {
+    note(w, b->name, 0, 0, 0);
+    bytes_add(&packet, b->bytes, b->len);
+    expected = b->expected;
+  }
   net_broker_send(w, c, &packet, &a);
   bytes_done(&packet);
   uint32_t number = broker_new_message(w, 0, 0, PAYLOAD_LEAST);
   w->ledger.inbound[number].planted = true;
-  c->peer.expected = b->expected;
+  c->peer.expected = expected;
   broker_publish(w, c, number, 0, false);
 }

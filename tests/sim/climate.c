@@ -24,7 +24,7 @@ static void draw_client(struct world *w, struct climate *c) {
   c->credentials = chance(w, 200);
   c->drop_properties = chance(w, 300);
   c->keep_alive = (uint16_t)(chance(w, 100) ? 0 : range(w, 2, 60));
-  c->receive_maximum = (uint16_t)(chance(w, 600) ? range(w, 1, 5)
+  c->receive_maximum = (uint16_t)(chance(w, 600)   ? range(w, 1, 5)
                                   : chance(w, 500) ? 64
                                                    : 65535);
   c->max_inflight = (uint16_t)(chance(w, 700) ? 0 : range(w, 1, 30));
@@ -42,8 +42,8 @@ static void draw_store(struct world *w, struct climate *c) {
   c->storing = chance(w, 500)   ? STORE_NONE
                : chance(w, 300) ? STORE_AT_ONCE
                                 : STORE_LATE;
-  c->store_delay = (uint32_t)(chance(w, 500) ? range(w, 1, 50)
-                                             : range(w, 50, 5000));
+  c->store_delay =
+      (uint32_t)(chance(w, 500) ? range(w, 1, 50) : range(w, 50, 5000));
   c->store_stalls = sometimes(w, 30);
 }
 
@@ -59,11 +59,14 @@ static void draw_broker(struct world *w, struct climate *c) {
                                         OLD_CLOSES};
   bool may_be_old = c->version == UVMQTT_VERSION_ANY && chance(w, 500);
   c->old = may_be_old ? old[roll(w, 3)] : OLD_NOT;
-  c->byzantine = chance(w, 850) ? HONEST : chance(w, 600) ? BAD_PACKETS : MUTATED;
+  c->byzantine = chance(w, 850)   ? HONEST
+                 : chance(w, 600) ? BAD_PACKETS
+                                  : MUTATED;
   c->forgets = sometimes(w, 300);
   c->restarts = sometimes(w, 300);
   c->refuses = sometimes(w, 300);
   c->rejects = sometimes(w, 150);
+  c->echoes = chance(w, 800) ? 0 : (unsigned)range(w, 1, 200);
   c->limits = sometimes(w, 700);
   c->storms = sometimes(w, 200);
   c->ack_delay = (uint32_t)(chance(w, 500)   ? 5
@@ -74,7 +77,8 @@ static void draw_broker(struct world *w, struct climate *c) {
 
 static void draw_app(struct world *w, struct climate *c) {
   c->actions = (unsigned)range(w, 10, 60);
-  c->pace = (uint32_t)(chance(w, 500) ? range(w, 20, 500) : range(w, 500, 5000));
+  c->pace =
+      (uint32_t)(chance(w, 500) ? range(w, 20, 500) : range(w, 500, 5000));
   c->reentry = sometimes(w, 200);
   c->expiring = sometimes(w, 400);
   c->pauses = sometimes(w, 40);

@@ -46,13 +46,14 @@ struct climate {
   unsigned rejects;  /* PUBLISHes and filters */
   unsigned limits;   /* a CONNACK has limits */
   bool shuffles;     /* SUBACKs and UNSUBACKs overtake each other */
+  unsigned echoes;   /* an acknowledgement comes twice, the second time late */
   unsigned storms;   /* redelivery without need, 3.1.1 */
   uint32_t ack_delay;
   uint32_t traffic; /* ms between messages of others; 0: none */
 
   /* The application. */
   unsigned actions;
-  uint32_t pace; /* ms between actions, on average */
+  uint32_t pace;    /* ms between actions, on average */
   unsigned reentry; /* calls inside callbacks */
   unsigned expiring, pauses, leaves, closes;
   uint32_t payload_max;

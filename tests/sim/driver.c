@@ -231,8 +231,7 @@ static void link_failed(struct world *w, int code) {
 
 static void choose_delay(struct world *w) {
   struct driver *d = &w->driver;
-  enum um_backoff_class c =
-      um_backoff_class_of(d->error_code, d->error_reason);
+  enum um_backoff_class c = um_backoff_class_of(d->error_code, d->error_reason);
   if (d->retry_in != UVMQTT_OFF)
     return;
   d->retry_in = (int64_t)um_backoff_next(&d->backoff, c, prng_next(&w->prng));
@@ -638,6 +637,8 @@ void driver_new(struct world *w) {
   configure(w);
   store_reset(w);
   um_session_init(&d->session, &d->config, &d->events, w, NULL);
+  if (chance(w, 300)) /* close to where the ids go round */
+    d->session.outbox.ids.last = (uint16_t)range(w, 65480, 65535);
 }
 
 void driver_done(struct world *w) {
@@ -694,8 +695,8 @@ int driver_publish(struct world *w, const uvmqtt_message_t *m,
                    uvmqtt_request_cb cb, void *arg, uint64_t *ret_id) {
   if (!usable(w))
     return UM_ECANCELED;
-  return accepted(w, um_session_publish(&w->driver.session, now_of(w), m, cb,
-                                        arg, ret_id));
+  return accepted(
+      w, um_session_publish(&w->driver.session, now_of(w), m, cb, arg, ret_id));
 }
 
 int driver_subscribe(struct world *w, const uvmqtt_subscription_t *list,

@@ -27,9 +27,8 @@ void greeting_receive(struct world *w, struct conn *c,
   peer->keep_alive = p->u.connect.keep_alive;
   snprintf(peer->client_id, sizeof peer->client_id, "%s",
            p->u.connect.client_id);
-  peer->expiry =
-      v5 ? number_of(p, UVMQTT_PROPERTY_SESSION_EXPIRY_INTERVAL, 0)
-         : (peer->clean ? 0 : UVMQTT_FOREVER);
+  peer->expiry = v5 ? number_of(p, UVMQTT_PROPERTY_SESSION_EXPIRY_INTERVAL, 0)
+                    : (peer->clean ? 0 : UVMQTT_FOREVER);
   peer->receive_maximum =
       (uint16_t)number_of(p, UVMQTT_PROPERTY_RECEIVE_MAXIMUM, 65535);
   peer->packet_max =
@@ -126,13 +125,13 @@ static void put_number(struct bytes *b, uvmqtt_property_id_t id, unsigned width,
 
 static void draw_terms(struct world *w, struct conn *c) {
   struct terms *t = &c->peer.terms;
-  *t = (struct terms){65535,      UINT32_MAX, 2, true, true, true, true,
-                      c->peer.keep_alive};
+  *t = (struct terms){65535, UINT32_MAX, 2,    true,
+                      true,  true,       true, c->peer.keep_alive};
   if (c->peer.version != UM_V5)
     return;
   if (chance(w, w->climate.limits))
-    t->receive_maximum = (uint16_t)(chance(w, 700) ? range(w, 1, 4)
-                                                   : range(w, 1, 65535));
+    t->receive_maximum =
+        (uint16_t)(chance(w, 700) ? range(w, 1, 4) : range(w, 1, 65535));
   if (chance(w, w->climate.limits / 4))
     t->packet_max = (uint32_t)range(w, 40, 400);
   if (chance(w, w->climate.limits / 4))

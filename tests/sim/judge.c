@@ -55,6 +55,7 @@ void judge_reset(struct world *w) {
   memset(j->newest, 0, sizeof j->newest);
   j->had_session = j->connected_once = j->must_clean = j->fell_back = false;
   j->assigned[0] = '\0';
+  j->restore_open = false;
   j->conn = 0;
   j->not_before = j->not_after = 0;
   j->kicked = true;
@@ -75,8 +76,8 @@ struct flight *judge_flight(struct world *w, uint16_t pid) {
 struct flight *judge_add_flight(struct world *w, uint16_t pid, uint8_t kind,
                                 uint32_t number) {
   struct judge *j = &w->judge;
-  j->flights = grow(j->flights, j->n_flights, &j->cap_flights,
-                    sizeof j->flights[0]);
+  j->flights =
+      grow(j->flights, j->n_flights, &j->cap_flights, sizeof j->flights[0]);
   j->flights[j->n_flights] = (struct flight){
       .pid = pid, .kind = kind, .number = number, .order = ++j->order};
   return &j->flights[j->n_flights++];
@@ -242,8 +243,10 @@ static void came_connack(struct world *w, struct conn *c,
     judge_end_session(w);
   else if (j->present && j->generation != generation)
     masked_loss(w);
-  if (!j->present)
+  if (!j->present) {
     w->app.unsure = false;
+    j->restore_open = true;
+  }
   j->generation = generation;
   j->had_session = true;
   j->must_clean = false;
@@ -252,8 +255,21 @@ static void came_connack(struct world *w, struct conn *c,
   owe_releases(w);
 }
 
-static void came(struct world *w, struct conn *c,
-                 const struct arrival *a) {
+static bool restoring(const struct judge *j) {
+  for (size_t i = 0; i < j->n_flights; i++)
+    if (j->flights[i].kind != ASK_PUBLISH && j->flights[i].number == RESTORE)
+      return true;
+  return false;
+}
+
+static void came_suback(struct world *w, struct flight *f) {
+  bool was = f->number == RESTORE;
+  remove_flight(w, f);
+  if (was && !restoring(&w->judge))
+    w->judge.restore_open = false;
+}
+
+static void came(struct world *w, struct conn *c, const struct arrival *a) {
   struct flight *f = a->pid == 0 ? NULL : judge_flight(w, a->pid);
   w->judge.undo.pid = 0;
   switch (a->type) {
@@ -277,7 +293,7 @@ static void came(struct world *w, struct conn *c,
   case UVMQTT_SUBACK:
   case UVMQTT_UNSUBACK:
     if (f != NULL)
-      remove_flight(w, f);
+      came_suback(w, f);
     break;
   case UVMQTT_PINGRESP:
     w->judge.pinging = false;
@@ -348,7 +364,8 @@ static bool is_violation(int code) {
   return code <= UVMQTT_EMALFORMED && code > UVMQTT_EREFUSED;
 }
 
-/* Memory ran out while the last packet was taken in, before it had an effect. */
+/* Memory ran out while the last packet was taken in, before it had an effect.
+ */
 static void undo_last(struct world *w) {
   struct judge *j = &w->judge;
   struct flight f = j->undo;
@@ -417,6 +434,18 @@ void judge_closed(struct world *w, uint64_t conn) {
 
 /* Deliveries. */
 
+/* Is its acknowledgement made already, before the callback? */
+static bool acknowledged_early(struct world *w, const struct debt *d) {
+  const struct um_buf *out = &w->driver.session.out;
+  const uint8_t *p = out->len == 0 ? NULL : um_buf_head(out);
+  for (size_t i = 0; i + 4 <= out->len; i++)
+    if ((p[i] == 0x40 || p[i] == 0x50) && (p[i + 1] == 2 || p[i + 1] == 3) &&
+        (p[i + 2] << 8 | p[i + 3]) == d->pid &&
+        i + 4 + p[i + 1] - 2u == out->len)
+      return true;
+  return false;
+}
+
 void judge_message(struct world *w, const uvmqtt_message_t *m) {
   struct judge *j = &w->judge;
   judge_catch_up(w);
@@ -437,6 +466,9 @@ void judge_message(struct world *w, const uvmqtt_message_t *m) {
     violation(w, in->qos == 2 ? "I3" : "I6",
               "message %llu was delivered, due was %llu", number,
               next == NULL ? 0 : next->number, 0);
+  else if (in->qos != 0 && acknowledged_early(w, next))
+    violation(w, "I4", "message %llu is acknowledged before its callback",
+              number, 0, 0);
   else
     j->due.first++;
   bool v5 = j->version == UM_V5;
@@ -484,9 +516,8 @@ static uint64_t floor_of(enum um_backoff_class c) {
 void judge_delay(struct world *w, enum um_backoff_class c, int64_t delay) {
   struct judge *j = &w->judge;
   const struct climate *k = &w->climate;
-  bool stable =
-      w->driver.heard_connack &&
-      w->clock.now - w->driver.online_since >= k->reconnect_stable;
+  bool stable = w->driver.heard_connack &&
+                w->clock.now - w->driver.online_since >= k->reconnect_stable;
   if (stable)
     j->doublings = 0;
   uint64_t most = (uint64_t)k->reconnect_min << j->doublings;

@@ -12,13 +12,15 @@
 struct world;
 struct arrival;
 
+#define RESTORE UINT32_MAX /* as number: made by the session itself */
+
 /* An identifier of ours in use. */
 struct flight {
   uint16_t pid;
-  uint8_t kind; /* enum request_kind */
-  bool released; /* PUBREC came */
-  bool here;     /* sent on this connection */
-  bool counted;  /* against the server's Receive Maximum */
+  uint8_t kind;    /* enum request_kind */
+  bool released;   /* PUBREC came */
+  bool here;       /* sent on this connection */
+  bool counted;    /* against the server's Receive Maximum */
   uint32_t number; /* PUBLISH: of the request */
   uint64_t order;  /* of the first sending, of PUBREC */
 };
@@ -45,8 +47,9 @@ struct judge {
   struct incoming *open; /* QoS 2 messages received, not released */
   size_t n_open, cap_open;
   uint64_t order;
-  uint64_t parted; /* when the last connection of this session ended, 0 */
+  uint64_t parted;       /* when the last connection of this session ended, 0 */
   uint32_t newest[8][3]; /* first sendings: number + 1, by topic and QoS */
+  bool restore_open;   /* subscriptions of a lost session are to be asked for */
   uint64_t generation; /* of the broker's session that we go on with */
   bool had_session, connected_once, must_clean, fell_back;
   char assigned[24];
@@ -62,7 +65,7 @@ struct judge {
   uint64_t callbacks_due, callbacks_done;
   size_t unacked;
   struct flight undo; /* ended by the packet taken in last; pid 0: none */
-  uint64_t resent; /* order of the last one sent again */
+  uint64_t resent;    /* order of the last one sent again */
   uint64_t last_tx, last_rx, pinged;
   bool pinging;
   bool rejecting; /* the client has ended it for a violation */

@@ -3,9 +3,8 @@
 #include "sim/world.h"
 #include <stdio.h>
 
-const char *const topics[TOPICS] = {"t/0",   "t/1", "u/x/3", "u/y/3",
-                                    "v",     "é/5", "t/1/deep/er",
-                                    "$priv/7"};
+const char *const topics[TOPICS] = {"t/0", "t/1", "u/x/3",       "u/y/3",
+                                    "v",   "é/5", "t/1/deep/er", "$priv/7"};
 const char *const filters[FILTERS] = {"t/0", "t/+",   "u/#", "v",
                                       "é/5", "u/+/3", "#",   "$priv/#"};
 

@@ -26,23 +26,23 @@ struct request {
   unsigned completed;
   int status;
   bool no_callback; /* nobody wants to know */
-  unsigned filter; /* index; of SUBSCRIBE */
+  unsigned filter;  /* index; of SUBSCRIBE */
   uint8_t qos;
 
   /* PUBLISH */
   unsigned topic;
   bool retain, properties;
-  uint32_t size; /* payload */
+  uint32_t size;     /* payload */
   uint32_t interval; /* expiry, s; 0: none */
-  unsigned routed; /* times the broker took it: Brk */
-  unsigned allowed; /* QoS 2: at most */
-  unsigned written; /* times its first byte went to the network */
-  bool in_session;  /* written in the session of now */
-  bool answered;    /* PUBACK, PUBCOMP, PUBREC >= 0x80 came */
+  unsigned routed;   /* times the broker took it: Brk */
+  unsigned allowed;  /* QoS 2: at most */
+  unsigned written;  /* times its first byte went to the network */
+  bool in_session;   /* written in the session of now */
+  bool answered;     /* PUBACK, PUBCOMP, PUBREC >= 0x80 came */
   uint8_t answer;
-  bool received;    /* PUBREC < 0x80 came */
-  bool swallowed;   /* the broker held its id from an earlier client object */
-  bool lost;        /* was in flight when the session was lost */
+  bool received;  /* PUBREC < 0x80 came */
+  bool swallowed; /* the broker held its id from an earlier client object */
+  bool lost;      /* was in flight when the session was lost */
 };
 
 /* One message of somebody else, to the client. */

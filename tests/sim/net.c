@@ -164,8 +164,7 @@ static void end_pipe(struct world *w, struct conn *c, enum direction d) {
 }
 
 /* One segment; what the receiver does may change everything. */
-static void deliver_segment(struct world *w, struct conn *c,
-                            enum direction d) {
+static void deliver_segment(struct world *w, struct conn *c, enum direction d) {
   struct pipe *p = &c->pipe[d];
   uint64_t id = c->id;
   size_t n = segment(w, p->flight.len);
@@ -296,7 +295,7 @@ void net_heal(struct world *w) {
   n->refusing_until = n->black_until = 0;
   for (size_t i = 0; i < CONNS_MAX; i++) {
     struct conn *c = &n->conns[i];
-    bool dark = c->pipe[UP].dark || c->pipe[DOWN].dark;
+    bool dark = c->pipe[UP].dark || c->pipe[DOWN].dark || c->peer.mute;
     c->pipe[UP].stalled = c->pipe[DOWN].stalled = 0;
     if (!c->used || !(dark || !c->connected))
       continue;

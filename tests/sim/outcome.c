@@ -71,8 +71,8 @@ static bool end_is_right(struct world *w, const struct request *r,
   }
   if (r->kind == ASK_PUBLISH)
     return publish_end_is_right(w, r, result);
-  return result->status == 0 || (result->status == UVMQTT_EREASON &&
-                                 result->reason >= 0x80);
+  return result->status == 0 ||
+         (result->status == UVMQTT_EREASON && result->reason >= 0x80);
 }
 
 void judge_completion(struct world *w, uint32_t number,

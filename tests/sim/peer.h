@@ -29,9 +29,10 @@ struct peer {
   uint16_t keep_alive; /* as CONNECT said */
   uint64_t heard;
   uint64_t last_suback; /* planned; the next one comes later */
-  uint64_t generation; /* of the session */
-  int session;  /* index, -1: none */
+  uint64_t generation;  /* of the session */
+  int session;          /* index, -1: none */
   int expected; /* a bad packet was sent: what must come of it; 0: none */
+  bool mute;    /* answers no PINGREQ */
   bool spoilt;  /* packets were mutated at random: nothing is judged */
   struct terms terms;
 };

@@ -49,7 +49,8 @@ static void check_connect_values(struct world *w, const struct um_packet *p) {
   const struct um_connect *c = &p->u.connect;
   uint32_t expiry = k->mode == UVMQTT_SESSION_CLEAN ? 0 : k->session_expiry;
   bool v5 = c->version == UM_V5;
-  if (c->keep_alive != k->keep_alive || (c->username != NULL) != k->credentials ||
+  if (c->keep_alive != k->keep_alive ||
+      (c->username != NULL) != k->credentials ||
       c->has_password != k->credentials || (c->will != NULL) != k->will ||
       strcmp(c->client_id, expected_id(w)) != 0)
     violation(w, "I13", "CONNECT does not say what the options say", 0, 0, 0);
@@ -75,7 +76,8 @@ static void check_connect_stored(struct world *w) {
   bool exact = memory.failed == 0;
   for (size_t k = 0; k < i->n_rows && w->judge.clean && exact; k++)
     if (i->rows[k].state != UM_OP_QUEUED)
-      violation(w, "I10", "R1: a clean CONNECT with request %llu stored as sent",
+      violation(w, "I10",
+                "R1: a clean CONNECT with request %llu stored as sent",
                 i->rows[k].seq, 0, 0);
 }
 
@@ -127,8 +129,8 @@ static void check_expiry(struct world *w, const struct um_packet *p,
     return;
   uint64_t end = r->accepted + (uint64_t)r->interval * 1000;
   uint64_t left = end > now ? (end - now + 999) / 1000 : 1;
-  bool prompt = w->climate.storing != STORE_LATE &&
-                w->judge.last_busy < r->accepted;
+  bool prompt =
+      w->climate.storing != STORE_LATE && w->judge.last_busy < r->accepted;
   if (prompt && !again && now >= end)
     violation(w, "I18", "request %llu was sent %llu ms after it expired",
               number, now - end, 0);
@@ -305,6 +307,15 @@ static void wrote_ack(struct world *w, const struct um_packet *p,
 
 /* Requests. */
 
+static bool asked_for(struct world *w, uint8_t kind, unsigned filter) {
+  for (size_t i = w->app.first_request; i < w->ledger.n_requests; i++) {
+    const struct request *r = &w->ledger.requests[i];
+    if (r->kind == kind && r->filter == filter && r->completed == 0)
+      return true;
+  }
+  return false;
+}
+
 static void wrote_request(struct world *w, const struct um_packet *p) {
   struct judge *j = &w->judge;
   bool subscribe = p->type == UVMQTT_SUBSCRIBE;
@@ -314,8 +325,12 @@ static void wrote_request(struct world *w, const struct um_packet *p) {
        subscribe ? p->u.subscribe.n - 1 : p->u.unsubscribe.n - 1, 0);
   if (judge_flight(w, p->id) != NULL)
     violation(w, "I8", "id %llu is in use", p->id, 0, 0);
-  judge_add_flight(w, p->id, subscribe ? ASK_SUBSCRIBE : ASK_UNSUBSCRIBE, 0)
-      ->here = true;
+  uint8_t kind = subscribe ? ASK_SUBSCRIBE : ASK_UNSUBSCRIBE;
+  bool own = !asked_for(w, kind, filter_index(first));
+  if (own && !j->restore_open)
+    violation(w, "I17", "filter %llu is restored and was not lost",
+              filter_index(first), 0, 0);
+  judge_add_flight(w, p->id, kind, own ? RESTORE : 0)->here = true;
   for (size_t i = 0; subscribe && i < p->u.subscribe.n; i++) {
     const char *filter = p->u.subscribe.filters[i].filter;
     if ((!j->terms.wildcard && strpbrk(filter, "+#") != NULL) ||

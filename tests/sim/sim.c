@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #define JOBS_MAX 16
-#define SHOWN_MAX 10u     /* violations of one worker that are printed */
+#define SHOWN_MAX 10u /* violations of one worker that are printed */
 #define MUTANT_BOUND 50000u
 #define HANG_SECONDS 60
 #define TWICE 100u /* every so many seeds run twice */
@@ -168,8 +168,8 @@ static int run_seeds(void) {
   uint64_t end = options.from + options.seeds;
   um_mutant = options.mutant;
   for (unsigned i = 0; i < options.jobs; i++)
-    watches[i] = (struct watch){
-        start(work, &reports[i], options.from + i, end), 0, time(NULL)};
+    watches[i] = (struct watch){start(work, &reports[i], options.from + i, end),
+                                0, time(NULL)};
   watch_seeds(watches, end);
   return print_sum();
 }
@@ -211,9 +211,9 @@ static int run_mutants(void) {
       if (watches[i].pid == 0 && next < MUTANTS_MAX) {
         memset(&reports[i], 0, sizeof reports[i]);
         reports[i].mutant = next;
-        watches[i] = (struct watch){
-            start(hunt, &reports[i], options.from, MUTANT_BOUND), 0,
-            time(NULL)};
+        watches[i] =
+            (struct watch){start(hunt, &reports[i], options.from, MUTANT_BOUND),
+                           0, time(NULL)};
         next = next_mutant(next);
         planted++;
         running++;
@@ -269,8 +269,8 @@ int main(int argc, char **argv) {
   if (options.trace || options.seeds < options.jobs)
     options.jobs = 1;
   size_t size = JOBS_MAX * sizeof *reports;
-  reports = mmap(NULL, size, PROT_READ | PROT_WRITE,
-                 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  reports = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+                 -1, 0);
   if (reports == MAP_FAILED)
     return 2;
   return options.mutants ? run_mutants() : run_seeds();

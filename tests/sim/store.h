@@ -12,7 +12,7 @@ struct row { /* an outgoing message */
   uint64_t seq;
   uint32_t message;
   uint16_t pid;
-  uint8_t state; /* enum um_op_state */
+  uint8_t state;  /* enum um_op_state */
   uint64_t epoch; /* in which it was sent */
 };
 
@@ -35,7 +35,7 @@ struct store {
   struct image durable;
   struct batch *first, **last; /* handed over, not durable yet */
   uint64_t busy_until;
-  uint64_t life; /* a later one ignores the answers to an earlier one */
+  uint64_t life;   /* a later one ignores the answers to an earlier one */
   uint64_t epochs; /* begun, durable or not */
 };
 

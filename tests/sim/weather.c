@@ -68,6 +68,14 @@ static void take_over(struct world *w, struct conn *c) {
   broker_take_over(w);
 }
 
+/* N75: everything works but the answer to PINGREQ. */
+static void fall_mute(struct world *w, struct conn *c) {
+  if (!chance(w, 300))
+    return;
+  note(w, "weather: the broker answers no PINGREQ", 0, 0, 0);
+  c->peer.mute = true;
+}
+
 static void misbehave(struct world *w, struct conn *c) {
   bool open = c->peer.accepted && !c->peer.leaving && c->broker_here &&
               c->client_here && !c->pipe[DOWN].fin;
@@ -76,8 +84,9 @@ static void misbehave(struct world *w, struct conn *c) {
 }
 
 static void (*const faults[])(struct world *, struct conn *) = {
-    stall,   stall,     cut_by_broker, cut_by_broker, cut_by_broker, half_open,
-    no_way,  restart,   farewell,      take_over,     misbehave,     misbehave,
+    stall,     stall,     cut_by_broker, cut_by_broker, cut_by_broker,
+    half_open, no_way,    restart,       farewell,      take_over,
+    misbehave, misbehave, fall_mute,
 };
 
 static void strike(struct world *w, void *arg, uint64_t n) {

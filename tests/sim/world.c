@@ -99,29 +99,37 @@ static size_t in_flight(struct world *w) {
   return n;
 }
 
+/* Nothing is in flight, so nothing is stored. */
+static bool forgotten_by_store(struct world *w) {
+  const struct image *i = &w->store.durable;
+  return memory.failed != 0 || (i->n_rows == 0 && i->n_ins == 0);
+}
+
 /* I17: neither side holds what the other does not know of. */
 static bool mirrored(struct world *w) {
   const struct judge *j = &w->judge;
   struct conn *c = broker_client(w);
   struct bsession *s = c == NULL ? NULL : broker_session(w, c);
   const struct um_session *own = &w->driver.session;
-  if (s == NULL || own->outbox.n_inflight != 0 || own->inbox.n_open != 0)
+  if (s == NULL || own->outbox.n_inflight != 0)
     return false;
-  if (w->climate.byzantine == MUTATED)
+  if (w->climate.byzantine == MUTATED || w->app.unsure)
     return true;
+  if (own->inbox.n_open != 0 || !forgotten_by_store(w))
+    return false;
   for (size_t i = 0; i < DEBTS; i++)
     if (j->owe[i].first != j->owe[i].n)
       return false;
-  return s->n_out == 0 && open_at_broker(w, s) == 0 &&
-         in_flight(w) == 0 && j->n_open == 0;
+  return s->n_out == 0 && open_at_broker(w, s) == 0 && in_flight(w) == 0 &&
+         j->n_open == 0;
 }
 
 static void check_subscriptions(struct world *w) {
   struct bsession *s = broker_session(w, broker_client(w));
   bool inherits = w->driver.life > 1; /* those of a client object before */
   for (unsigned f = 0; f < FILTERS && !w->app.unsure; f++)
-    if (s->subs[f].on != w->app.subscribed[f] &&
-        !w->app.unknown[f] && !(inherits && s->subs[f].on))
+    if (s->subs[f].on != w->app.subscribed[f] && !w->app.unknown[f] &&
+        !(inherits && s->subs[f].on))
       violation(w, "I17", "filter %llu: broker %llu, application %llu", f,
                 s->subs[f].on, w->app.subscribed[f]);
 }
