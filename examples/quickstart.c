@@ -12,8 +12,8 @@
 #include <uvmqtt.h>
 
 #define MESSAGES 3
-#define TICK 100      /* ms */
-#define PATIENCE 100  /* ticks, then we give up */
+#define TICK 100     /* ms */
+#define PATIENCE 100 /* ticks, then we give up */
 
 struct app {
   uvmqtt_t *mqtt;
