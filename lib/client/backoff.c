@@ -1,6 +1,7 @@
 #include "client/backoff.h"
 
 #include "base/err.h"
+#include "base/mutant.h"
 #include <stddef.h>
 #include <uvmqtt/reason.h>
 
@@ -39,7 +40,7 @@ static uint64_t ceiling(struct um_backoff *b) {
   uint64_t most = (uint64_t)b->min << b->n;
   if (b->n < DOUBLINGS_MAX)
     b->n++;
-  return most < b->max ? most : b->max;
+  return most < b->max || UM_MUTANT(13) ? most : b->max;
 }
 
 uint64_t um_backoff_next(struct um_backoff *b, enum um_backoff_class c,
@@ -54,6 +55,8 @@ uint64_t um_backoff_next(struct um_backoff *b, enum um_backoff_class c,
 }
 
 enum um_backoff_class um_backoff_class_of(int err, uint8_t reason) {
+  if (UM_MUTANT(14) && reason == UVMQTT_REASON_SESSION_TAKEN_OVER)
+    return UM_BACKOFF_TRANSIENT; /* two clients with one id fight */
   for (size_t i = 0; i < sizeof by_reason / sizeof by_reason[0]; i++)
     if (reason == by_reason[i].reason)
       return by_reason[i].c;

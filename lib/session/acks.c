@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include "base/err.h"
+#include "base/mutant.h"
 #include "session/send.h"
 
 /* PUBACKs for one QoS 2 message before it is given up: RabbitMQ 3.10 answers
@@ -9,7 +10,7 @@
 #define WRONG_ACKS_MAX 2u
 
 static int status_of(uint8_t reason) {
-  return reason < 0x80 ? 0 : UVMQTT_EREASON;
+  return reason < 0x80 || UM_MUTANT(46) ? 0 : UVMQTT_EREASON;
 }
 
 /* Takes the op out of the world, then tells: the callback may publish again
@@ -32,7 +33,8 @@ static void complete_publish(struct um_session *s, struct um_op *op,
                             .reason = p->reason,
                             .properties = p->properties,
                             .n_properties = p->n_properties};
-  um_journal_put(&s->journal, &record); /* R7, R9, R10: nothing waits */
+  if (!UM_MUTANT(47))
+    um_journal_put(&s->journal, &record); /* R7, R9, R10: nothing waits */
   complete(s, op, &result);
   um_send_waiting(s); /* a place in the quota is free */
 }
@@ -42,12 +44,15 @@ static void complete_publish(struct um_session *s, struct um_op *op,
 static struct um_op *find(struct um_session *s, uint16_t id,
                           enum um_op_kind kind, int *ret_err) {
   struct um_op *op = um_packet_id_find(&s->outbox.ids, id);
-  *ret_err = op != NULL && op->kind != kind ? UVMQTT_EPROTOCOL : 0;
+  bool wrong = op != NULL && op->kind != kind && !UM_MUTANT(18); /* MQTT.js */
+  *ret_err = wrong ? UVMQTT_EPROTOCOL : 0;
   return *ret_err ? NULL : op;
 }
 
 static int unknown(struct um_session *s) {
   s->counters.unknown_acks++; /* the quota stays as it is */
+  if (UM_MUTANT(4) && s->outbox.inflight_quota != 0) /* mosquitto #3674 */
+    s->outbox.inflight_quota--;
   return 0;
 }
 
@@ -84,6 +89,8 @@ int um_recv_pubrec(struct um_session *s, struct um_packet *p) {
   struct um_op *op = find(s, p->id, UM_OP_PUBLISH, &err);
   if (op == NULL && err)
     return err;
+  if (op == NULL && UM_MUTANT(12)) /* rumqtt: reconnects for ever */
+    return UVMQTT_EPROTOCOL;
   if (op == NULL && p->reason >= 0x80) /* ended there already */
     return unknown(s);
   if (op == NULL)
@@ -91,7 +98,8 @@ int um_recv_pubrec(struct um_session *s, struct um_packet *p) {
                        UVMQTT_REASON_PACKET_IDENTIFIER_NOT_FOUND);
   if (op->u.message.qos != 2)
     return UVMQTT_EPROTOCOL;
-  if (p->reason < 0x80) /* [MQTT-4.3.3-4/5], [MQTT-4.3.3-1/311] */
+  if (p->reason < 0x80 || /* [MQTT-4.3.3-4/5], [MQTT-4.3.3-1/311] */
+      UM_MUTANT(25))
     return release(s, op);
   if (op->state == UM_OP_RELEASED)
     return UVMQTT_EPROTOCOL;

@@ -1,6 +1,7 @@
 #include "session/deliver.h"
 
 #include "base/err.h"
+#include "base/mutant.h"
 #include "session/send.h"
 
 static void deliver(struct um_session *s, const struct um_packet *p) {
@@ -44,6 +45,11 @@ static int deliver_qos1(struct um_session *s, struct um_packet *p) {
     return UVMQTT_EPROTOCOL;
   if (!um_inbox_has_room(&s->inbox, receive_maximum(s)))
     return over_quota(s);
+  if (UM_MUTANT(15)) { /* libmosquitto: acknowledged, then delivered */
+    int r = acknowledge(s, UVMQTT_PUBACK, p->id);
+    deliver(s, p);
+    return r;
+  }
   deliver(s, p);
   return acknowledge(s, UVMQTT_PUBACK, p->id); /* [MQTT-4.3.2-4/5] */
 }

@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include "base/err.h"
+#include "base/mutant.h"
 #include "session/resume.h"
 #include "session/send.h"
 #include "wire/reason.h"
@@ -96,7 +97,7 @@ int um_greet_send(struct um_session *s) {
   if (props == NULL)
     return UM_ENOMEM;
   s->clean_sent = wants_clean(s);
-  if (s->clean_sent)
+  if (s->clean_sent && !UM_MUTANT(9))
     um_resume_forget(s);
   note_connect(s);
   size_t own = own_properties(s, props);
@@ -177,6 +178,8 @@ static int check_client_id(struct um_session *s) {
     return 0;
   if (assigned == NULL || *assigned == '\0')
     return UVMQTT_ENOCLIENTID;
+  if (UM_MUTANT(44)) /* another session at each connection */
+    return 0;
   s->assigned_id = um_strdup(assigned);
   if (s->assigned_id == NULL)
     return UM_ENOMEM;

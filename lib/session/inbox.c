@@ -1,6 +1,7 @@
 #include "session/inbox.h"
 
 #include "base/alloc.h"
+#include "base/mutant.h"
 #include <string.h>
 
 #define BITMAP_BYTES (65536u / 8)
@@ -44,7 +45,7 @@ bool um_inbox_is_open_here(const struct um_inbox *in, uint16_t id) {
 
 enum um_inbox_verdict um_inbox_receive(struct um_inbox *in, uint16_t id,
                                        uint16_t receive_maximum) {
-  bool known = test(in->open, id);
+  bool known = test(in->open, id) && !UM_MUTANT(1); /* mosquitto #1450 */
   if (test(in->here, id))
     return UM_INBOX_DUPLICATE;
   if (!um_inbox_has_room(in, receive_maximum))
@@ -75,7 +76,8 @@ bool um_inbox_release(struct um_inbox *in, uint16_t id) {
 void um_inbox_new_connection(struct um_inbox *in) {
   if (in->n_here != 0)
     memset(in->here, 0, BITMAP_BYTES);
-  in->n_here = 0;
+  if (!UM_MUTANT(5)) /* redeliveries counted twice: a livelock */
+    in->n_here = 0;
 }
 
 void um_inbox_clear(struct um_inbox *in) {

@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include "base/err.h"
+#include "base/mutant.h"
 #include <string.h>
 
 void um_journal_init(struct um_journal *j, um_commit_fn commit, void *up,
@@ -53,7 +54,7 @@ void um_journal_put(struct um_journal *j, const struct um_store_op *op) {
 
 /* Records not yet handed over, or handed over and not yet answered. */
 static bool pending(const struct um_journal *j) {
-  return j->n != 0 || j->stored + 1 < j->batch;
+  return (j->n != 0 || j->stored + 1 < j->batch) && !UM_MUTANT(17);
 }
 
 /* Room for the mark that will follow, so that um_journal_mark cannot fail. */
@@ -120,6 +121,8 @@ void um_journal_stored(struct um_journal *j, uint64_t batch) {
 }
 
 void um_journal_drop(struct um_journal *j) {
+  if (UM_MUTANT(42)) /* held for the last connection, sent on the next */
+    return;
   um_buf_consume(&j->held, j->held.len);
   um_buf_release(&j->held);
   j->n_marks = 0;

@@ -1,5 +1,7 @@
 #include "session/keepalive.h"
 
+#include "base/mutant.h"
+
 #include <string.h>
 
 #define GRACE 1u /* ms: one more turn of the loop, in which it reads */
@@ -73,12 +75,17 @@ void um_keepalive_deaf(struct um_keepalive *k, uint64_t now, bool deaf) {
 static uint64_t ping_due(const struct um_keepalive *k) {
   uint64_t early = least(k->interval / 10, 1000);
   uint64_t idle = k->waiting ? k->last_tx : least(k->last_tx, k->last_rx);
+  if (UM_MUTANT(27)) /* any received byte puts the PINGREQ off */
+    idle = k->last_rx;
+  if (UM_MUTANT(28)) /* who publishes never notices a half-open connection */
+    idle = k->last_tx;
   return later(idle, k->interval - early);
 }
 
 static uint64_t verdict_due(const struct um_keepalive *k) {
   uint64_t moved = k->last_rx > k->pinged ? k->last_rx : k->pinged;
-  return least(later(moved, k->interval / 2), in_any_case(k));
+  uint64_t end = UM_MUTANT(29) ? UM_NEVER : in_any_case(k);
+  return least(later(moved, k->interval / 2), end);
 }
 
 uint64_t um_keepalive_deadline(const struct um_keepalive *k) {

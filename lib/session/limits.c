@@ -1,6 +1,7 @@
 #include "session/limits.h"
 
 #include "base/err.h"
+#include "base/mutant.h"
 #include "wire/topic.h"
 #include <string.h>
 
@@ -9,7 +10,8 @@
 static void read_property(struct um_limits *l, const uvmqtt_property_t *p) {
   switch (p->id) {
   case UVMQTT_PROPERTY_SERVER_KEEP_ALIVE: /* [MQTT-3.1.2-21/5] */
-    l->keep_alive = (uint16_t)p->value.num;
+    if (!UM_MUTANT(30))
+      l->keep_alive = (uint16_t)p->value.num;
     break;
   case UVMQTT_PROPERTY_RECEIVE_MAXIMUM:
     l->receive_maximum = (uint16_t)p->value.num;
@@ -110,7 +112,7 @@ static int check_subscribe(const struct um_limits *l,
 
 static int check_publish(const struct um_limits *l,
                          const struct um_publish *p) {
-  if (p->qos > l->maximum_qos) /* [MQTT-3.2.2-11/5] */
+  if (p->qos > l->maximum_qos && !UM_MUTANT(39)) /* [MQTT-3.2.2-11/5] */
     return UVMQTT_ENOTSUP;
   if (p->retain && !l->retain_available) /* [MQTT-3.2.2-14/5] */
     return UVMQTT_ENOTSUP;
@@ -128,7 +130,7 @@ int um_limits_check(const struct um_limits *l, const struct um_packet *p,
     r = check_subscribe(l, p);
   if (r)
     return r;
-  if (l->maximum_packet_size == PACKET_SIZE_MAX)
+  if (l->maximum_packet_size == PACKET_SIZE_MAX || UM_MUTANT(38))
     return 0; /* um_encode refuses what is larger */
   size_t size = um_encoded_size(l->version, p);
   if (size == 0 || size > l->maximum_packet_size) /* [MQTT-3.2.2-15/5] */

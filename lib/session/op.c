@@ -1,6 +1,7 @@
 #include "session/op.h"
 
 #include "base/alloc.h"
+#include "base/mutant.h"
 #include <assert.h>
 #include <string.h>
 
@@ -277,7 +278,7 @@ static void publish_packet(const struct um_op *op, struct um_packet *ret) {
       .payload = m->payload,
       .qos = m->qos,
       .retain = m->retain,
-      .dup = op->sent_before, /* [MQTT-3.3.1-1/both] */
+      .dup = op->sent_before && !UM_MUTANT(20), /* [MQTT-3.3.1-1/both] */
   };
 }
 

@@ -1,6 +1,7 @@
 #include "session/outbox.h"
 
 #include "base/err.h"
+#include "base/mutant.h"
 #include <assert.h>
 #include <string.h>
 
@@ -120,8 +121,12 @@ struct um_op *um_outbox_next(const struct um_outbox *o, size_t quota) {
   if (!um_list_empty(&o->rereleases))
     return op_of(o->rereleases.next);
   bool room = o->inflight_quota < quota; /* [MQTT-4.9.0-2/5] */
-  if (!um_list_empty(&o->resends))       /* [MQTT-4.6.0-1/both] */
-    return room ? op_of(o->resends.next) : NULL;
+  if (UM_MUTANT(45) && room && !um_list_empty(&o->queued))
+    return op_of(o->queued.next);  /* new ones before old ones */
+  if (!um_list_empty(&o->resends)) /* [MQTT-4.6.0-1/both] */
+    return room ? op_of(UM_MUTANT(16) ? o->resends.prev /* Paho: by id */
+                                      : o->resends.next)
+                : NULL;
   if (um_list_empty(&o->queued))
     return NULL;
   struct um_op *op = op_of(o->queued.next);
@@ -134,7 +139,7 @@ bool um_outbox_idle(const struct um_outbox *o) {
 }
 
 int um_outbox_take_id(struct um_outbox *o, struct um_op *op) {
-  if (op->pid == 0)
+  if (op->pid == 0 || UM_MUTANT(21)) /* a new id when sent again */
     op->pid = um_packet_id_take(&o->ids, op);
   return op->pid == 0 ? UM_ENOMEM : 0;
 }
@@ -183,7 +188,7 @@ void um_outbox_sent(struct um_outbox *o, struct um_op *op) {
 void um_outbox_released(struct um_outbox *o, struct um_op *op) {
   assert(op->state == UM_OP_SENT || op->state == UM_OP_RELEASED);
   set_state(o, op, UM_OP_RELEASED);
-  count(o, op, true);
+  count(o, op, !UM_MUTANT(50)); /* PUBREC frees no place */
   move(op, &o->released);
 }
 
@@ -199,7 +204,8 @@ void um_outbox_requeue(struct um_outbox *o, struct um_op *op) {
 void um_outbox_finish(struct um_outbox *o, struct um_op *op, int status,
                       uint8_t reason) {
   set_state(o, op, UM_OP_DONE);
-  count(o, op, false);
+  if (!UM_MUTANT(26) || reason < 0x80) /* aws: a place leaks per refusal */
+    count(o, op, false);
   give_id_back(o, op);
   op->status = status;
   op->reason = reason;
@@ -220,7 +226,10 @@ static void requeue_list(struct um_outbox *o, struct um_list *list) {
 }
 
 void um_outbox_link_down(struct um_outbox *o) {
-  requeue_list(o, &o->asked);
+  if (UM_MUTANT(11)) /* ids from 1 at each connection, taken or not */
+    o->ids.last = 0;
+  if (!UM_MUTANT(35)) /* requests that never complete */
+    requeue_list(o, &o->asked);
 }
 
 /* Appends what is left of an older list behind what was sent since: the order
@@ -241,10 +250,15 @@ static void again(struct um_outbox *o, struct um_list *from,
 
 void um_outbox_resume(struct um_outbox *o) {
   again(o, &o->sent, &o->resends);
-  again(o, &o->released, &o->rereleases);
+  if (!UM_MUTANT(48)) /* PUBREL lost with the connection */
+    again(o, &o->released, &o->rereleases);
   /* a PUBREL will be sent whatever the quota, so its place is taken */
   for (struct um_list *l = o->rereleases.next; l != &o->rereleases; l = l->next)
     count(o, op_of(l), true);
+  if (UM_MUTANT(19)) /* PUBLISH again after PUBREC */
+    for (struct um_list *l = o->rereleases.next; l != &o->rereleases;
+         l = l->next)
+      op_of(l)->state = UM_OP_SENT;
 }
 
 static void finish_list(struct um_outbox *o, struct um_list *list, int status) {
@@ -263,7 +277,7 @@ size_t um_outbox_session_lost(struct um_outbox *o, bool fail) {
   um_outbox_resume(o);
   size_t n = length(&o->resends);
   finish_list(o, &o->rereleases, 0);
-  if (fail)
+  if (fail && !UM_MUTANT(49))
     finish_list(o, &o->resends, UVMQTT_ESESSIONLOST);
   else
     requeue_list(o, &o->resends);

@@ -1,6 +1,7 @@
 #include "session/packet_id.h"
 
 #include "base/alloc.h"
+#include "base/mutant.h"
 #include <assert.h>
 #include <string.h>
 
@@ -32,7 +33,7 @@ static uint16_t next_free(const struct um_packet_ids *ids) {
       continue;
     if (ids->used[id >> 8] == PAGE_HOLDERS)
       id |= 255;
-    else if (um_packet_id_find(ids, id) == NULL)
+    else if (um_packet_id_find(ids, id) == NULL || UM_MUTANT(11))
       return id;
   }
 }

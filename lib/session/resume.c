@@ -1,6 +1,7 @@
 #include "session/resume.h"
 
 #include "base/err.h"
+#include "base/mutant.h"
 
 static struct um_op *op_of(const struct um_list *link) {
   return um_list_of(link, struct um_op, link);
@@ -23,6 +24,8 @@ static int restore(struct um_session *s) {
 
 int um_resume_present(struct um_session *s) {
   um_outbox_resume(&s->outbox); /* [MQTT-4.4.0-1/both] */
+  if (UM_MUTANT(31)) /* subscribes at each connection, as many programs do */
+    s->restore_due = s->subs.n != 0;
   return restore(s);
 }
 
@@ -53,14 +56,15 @@ void um_resume_forget(struct um_session *s) {
   note_new_epoch(s, fail);
   s->forgotten = s->forgotten || held;
   s->lost_messages += um_outbox_session_lost(&s->outbox, fail);
-  um_inbox_clear(&s->inbox);
+  if (!UM_MUTANT(6)) /* swallows messages of the next session */
+    um_inbox_clear(&s->inbox);
   s->lenient = false;
 }
 
 int um_resume_lost(struct um_session *s) {
   if (s->have_session)
     um_resume_forget(s);
-  s->restore_due = s->subs.n != 0;
+  s->restore_due = s->subs.n != 0 && !UM_MUTANT(32);
   s->forgotten = s->forgotten || s->restore_due;
   return restore(s);
 }

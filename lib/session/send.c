@@ -1,6 +1,7 @@
 #include "session/send.h"
 
 #include "base/err.h"
+#include "base/mutant.h"
 #include <string.h>
 
 static int encode(struct um_session *s, struct um_buf *to,
@@ -32,7 +33,11 @@ int um_send_guarded(struct um_session *s, const struct um_packet *p) {
 int um_send_ack(struct um_session *s, uint8_t type, uint16_t id,
                 uint8_t reason) {
   struct um_packet p = {.type = type, .id = id, .reason = reason};
-  return type == UVMQTT_PUBACK ? um_send(s, &p) : um_send_guarded(s, &p);
+  bool early = (UM_MUTANT(2) && type == UVMQTT_PUBREC) ||
+               (UM_MUTANT(7) && type == UVMQTT_PUBCOMP) ||
+               (UM_MUTANT(8) && type == UVMQTT_PUBREL);
+  bool waits = type != UVMQTT_PUBACK && !early;
+  return waits ? um_send_guarded(s, &p) : um_send(s, &p);
 }
 
 uint64_t um_send_backlog(const struct um_session *s) {
@@ -68,10 +73,11 @@ static int rerelease(struct um_session *s, struct um_op *op) {
 /* Once sent it is resent whatever its age, with what remains but at least 1
  * ([MQTT-4.3.3-7/5]). */
 static void count_down(const struct um_session *s, struct um_op *op) {
-  if (op->expires == UINT64_MAX)
+  if (op->expires == UINT64_MAX || UM_MUTANT(22)) /* many clients */
     return;
   uint64_t left = op->expires > s->now ? op->expires - s->now : 0;
-  uint64_t seconds = left == 0 ? 1 : (left + 999) / 1000;
+  uint64_t least = UM_MUTANT(24) ? 0 : 1; /* 0 is read as "never" */
+  uint64_t seconds = left == 0 ? least : (left + 999) / 1000;
   for (size_t i = 0; i < op->n_properties; i++)
     if (op->properties[i].id == UVMQTT_PROPERTY_MESSAGE_EXPIRY_INTERVAL)
       op->properties[i].value.num = (uint32_t)seconds;
@@ -107,7 +113,7 @@ static int send_tracked(struct um_session *s, struct um_op *op,
     return r;
   }
   um_journal_put(&s->journal, &record);
-  int r = um_send_guarded(s, p);
+  int r = UM_MUTANT(3) ? um_send(s, p) : um_send_guarded(s, p); /* Paho C */
   if (r == 0) {
     um_outbox_sent(&s->outbox, op);
     return 0;
@@ -118,7 +124,8 @@ static int send_tracked(struct um_session *s, struct um_op *op,
 }
 
 static bool is_expired(const struct um_session *s, const struct um_op *op) {
-  return is_publish(op) && !op->sent_before && s->now >= op->expires;
+  return is_publish(op) && !op->sent_before && s->now >= op->expires &&
+         !UM_MUTANT(23);
 }
 
 /* A restoring SUBSCRIBE of several filters: each for itself. */

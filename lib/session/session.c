@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include "base/err.h"
+#include "base/mutant.h"
 #include "session/acks.h"
 #include "session/deliver.h"
 #include "session/greet.h"
@@ -61,7 +62,8 @@ int um_session_up(struct um_session *s, uint64_t now) {
 }
 
 static void drop_bytes(struct um_session *s) {
-  um_buf_consume(&s->out, s->out.len);
+  if (!UM_MUTANT(43)) /* CVE-2021-22945: left over from the last one */
+    um_buf_consume(&s->out, s->out.len);
   um_buf_release(&s->out);
   um_journal_drop(&s->journal);
   um_frame_reset(&s->frame);
@@ -175,7 +177,8 @@ static int fail(struct um_session *s, int err) {
   struct um_packet p = {.type = UVMQTT_DISCONNECT,
                         .reason = um_reason_of_violation(answer)};
   um_journal_drop(&s->journal);
-  if (is_violation(answer) && s->version == UM_V5) /* [MQTT-4.13.2-1/5] */
+  bool may = s->version == UM_V5 || UM_MUTANT(10); /* cancels the Will */
+  if (is_violation(answer) && may)                 /* [MQTT-4.13.2-1/5] */
     um_send(s, &p);
   s->state = UM_SESSION_FAILED;
   s->ending.code = err;
@@ -189,7 +192,8 @@ static int parse(struct um_session *s, uint8_t *data, size_t len,
   struct um_span frame;
   int r = 0;
   um_frame_push(&s->frame, data, len);
-  while (r == 0 && receiving(s) && (r = um_frame_next(&s->frame, &frame)) > 0)
+  while ((r == 0 || UM_MUTANT(41)) && receiving(s) &&
+         (r = um_frame_next(&s->frame, &frame)) > 0)
     r = receive(s, frame);
   *ret_left = s->frame.chunk_len;
   um_frame_push(&s->frame, NULL, 0);
@@ -329,7 +333,7 @@ static int send_disconnect(struct um_session *s, uint8_t reason,
     return UM_ENOMEM;
   if (n != 0)
     memcpy(all, properties, n * sizeof *all);
-  if (s->config->mode == UVMQTT_SESSION_KEEP &&
+  if (s->config->mode == UVMQTT_SESSION_KEEP && !UM_MUTANT(36) &&
       !has_property(properties, n, UVMQTT_PROPERTY_SESSION_EXPIRY_INTERVAL))
     all[n++].id = UVMQTT_PROPERTY_SESSION_EXPIRY_INTERVAL; /* 0 */
   struct um_packet p = {.type = UVMQTT_DISCONNECT,
@@ -351,7 +355,8 @@ void um_session_leave(struct um_session *s, uint64_t now, uint8_t reason,
   s->now = now;
   um_journal_drop(&s->journal);
   send_disconnect(s, reason, properties, n_properties);
-  s->state = UM_SESSION_LEAVING; /* [MQTT-3.14.4-1/5], [MQTT-3.14.4-2/311] */
+  if (!UM_MUTANT(37))
+    s->state = UM_SESSION_LEAVING; /* [MQTT-3.14.4-1/5, -2/311] */
   um_keepalive_stop(&s->keepalive);
 }
 

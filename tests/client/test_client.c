@@ -386,3 +386,104 @@ Test(client, ids_are_never_zero_and_never_used_again) {
   }
   rig_close(r);
 }
+
+/* O22: every call in every callback; none calls back inside. */
+
+static void call_connect(struct guest *g) {
+  guest_connect(g);
+}
+
+static void call_publish(struct guest *g) {
+  guest_publish(g, "t", "0", 0);
+  guest_publish(g, "t", "1", 1);
+  guest_publish(g, "t", "2", 2);
+}
+
+static void call_subscribe(struct guest *g) {
+  guest_subscribe(g, "f", 1);
+}
+
+static void call_unsubscribe(struct guest *g) {
+  guest_unsubscribe(g, "f");
+}
+
+static void call_ping(struct guest *g) {
+  int result;
+  IN_CALL(g->rig, result, uvmqtt_ping(g->m));
+  cr_assert(result == 0 || result == UV_ENOTCONN);
+}
+
+static void call_read_stop(struct guest *g) {
+  int result;
+  IN_CALL(g->rig, result, uvmqtt_read_stop(g->m));
+  IN_CALL(g->rig, result, uvmqtt_read_start(g->m));
+  cr_assert_eq(result, 0);
+}
+
+static void call_leave(struct guest *g) {
+  guest_leave(g, UVMQTT_DISCONNECT_FLUSH, 0);
+}
+
+static void call_leave_now_and_connect(struct guest *g) {
+  guest_leave(g, UVMQTT_DISCONNECT_NOW, 0);
+  guest_connect(g);
+}
+
+static void call_ref(struct guest *g) {
+  uvmqtt_unref(g->m);
+  uvmqtt_ref(g->m);
+  guest_stats(g);
+  uvmqtt_last_error(g->m);
+}
+
+static void (*const calls[])(struct guest *) = {
+    call_connect, call_publish,   call_subscribe,
+    call_ping,    call_read_stop, call_unsubscribe,
+    call_leave,   call_ref,       call_leave_now_and_connect,
+};
+
+static unsigned calls_left;
+static void (*call)(struct guest *);
+
+static void do_call(struct guest *g) {
+  if (calls_left > 0) {
+    calls_left--;
+    call(g);
+  }
+}
+
+static void live_with_calls(enum heard what) {
+  static struct rig r;
+  uvmqtt_options_t o = {UVMQTT_OPTIONS_INIT, .reconnect_min = 1,
+                        .reconnect_max = 2};
+  rig_open(&r);
+  r.b.polite = r.b.echo = true;
+  guest_open(&r, &r.g, &o);
+  r.g.on[what] = do_call;
+  calls_left = 5;
+  guest_publish(&r.g, "t", "0", 0);
+  guest_publish(&r.g, "t", "1", 1);
+  guest_connect(&r.g);
+  rig_rest(&r, 4);
+  guest_connect(&r.g);
+  rig_rest(&r, 4);
+  if (r.b.link != NULL)
+    broker_hangs_up(&r.b);
+  rig_rest(&r, 4);
+  guest_leave(&r.g, UVMQTT_DISCONNECT_FLUSH, 0);
+  rig_rest(&r, 2);
+  if (what != NOTICE)
+    cr_expect_lt(calls_left, 5, "never came to %d", (int)what);
+  r.g.on[what] = NULL;
+  guest_connect(&r.g);
+  UNTIL(&r, r.g.n[COMPLETED] == r.g.requests);
+  rig_close(&r);
+}
+
+Test(client, every_call_is_legal_in_every_callback) {
+  for (int what = CONNECTED; what < CLOSED; what++)
+    for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++) {
+      call = calls[i];
+      live_with_calls((enum heard)what);
+    }
+}

@@ -89,6 +89,33 @@ Test(host, walks_inside_every_kind_of_callback) {
   }
 }
 
+Test(host, walks_over_several_clients) {
+  static struct guest others[5];
+  for (int turns = 0; turns <= 4; turns++) {
+    rig_open(&r);
+    r.b.polite = r.crowded = true;
+    guest_open(&r, &r.g, NULL);
+    for (int i = 0; i < 5; i++) {
+      guest_open(&r, &others[i], NULL);
+      guest_publish(&others[i], "t", "x", 1);
+      if (i != 4)
+        guest_connect(&others[i]);
+    }
+    UNTIL(&r, others[0].n[COMPLETED] + others[1].n[COMPLETED] == 2);
+    guest_close(&others[0]);
+    guest_publish(&others[1], "t", "y", 0);
+    turn(turns);
+    walk();
+    for (int i = 0; i < 5; i++) {
+      guest_close(&others[i]);
+      turn(i % 2);
+    }
+    UNTIL(&r, others[0].closed && others[1].closed && others[2].closed &&
+                  others[3].closed && others[4].closed);
+    rig_close(&r);
+  }
+}
+
 static unsigned walked;
 
 static void close_cleanly(uv_handle_t *h, void *arg) {

@@ -210,7 +210,7 @@ Test(link, connack_has_a_deadline) {
   HEARS(&r, "CONNECT ...");
   UNTIL(&r, r.g.n[DISCONNECTED] == 1);
   uint64_t took = rig_clock() - before;
-  cr_expect(took >= 60 && took < 160, "%d ms", (int)took);
+  cr_expect(took >= 60 && took < 1000, "%d ms", (int)took);
   cr_expect_eq(r.g.error.code, UV_ETIMEDOUT);
   cr_expect_eq(r.g.error.phase, UVMQTT_PHASE_HANDSHAKE);
   cr_expect_eq(r.g.n[DISCONNECTED], 1);
@@ -218,25 +218,24 @@ Test(link, connack_has_a_deadline) {
   rig_close(&r);
 }
 
-static void block(uv_timer_t *timer) {
-  uv_sleep(*(unsigned *)timer->data);
+/* The peer answers, and then the host keeps the loop: the timer is looked at
+ * before the socket is. */
+static void answer_and_block(struct broker_link *l, const uint8_t *data,
+                             size_t len) {
+  (void)data;
+  (void)len;
+  broker_sends(l, "\x20\x03\0\0\0", 5);
+  uv_sleep(120);
 }
 
 /* No verdict before the socket had a chance to be read. */
 Test(link, a_blocked_loop_is_no_reason_to_miss_connack) {
   uvmqtt_options_t o = {UVMQTT_OPTIONS_INIT, .connect_timeout = 40};
-  unsigned ms = 120;
-  uv_timer_t timer;
   begin(&o);
+  r.b.bytes = answer_and_block;
   guest_connect(&r.g);
-  HEARS(&r, "CONNECT ...");
-  SAYS(&r, "CONNACK");
-  uv_timer_init(&r.loop, &timer);
-  timer.data = &ms;
-  uv_timer_start(&timer, block, 0, 0);
   UNTIL(&r, r.g.n[CONNECTED] + r.g.n[DISCONNECTED] > 0);
   cr_expect_eq(r.g.n[CONNECTED], 1, "%s", r.g.log);
-  uv_close((uv_handle_t *)&timer, NULL);
   rig_close(&r);
 }
 
@@ -325,7 +324,7 @@ Test(link, connect_while_waiting_tries_at_once) {
   guest_connect(&r.g);
   greeted();
   UNTIL(&r, r.g.n[CONNECTED] == 1);
-  cr_expect_lt(rig_clock() - before, 100);
+  cr_expect_lt(rig_clock() - before, 500);
   cr_expect_str_eq(r.g.states,
                    "connecting disconnecting waiting connecting online");
   rig_close(&r);
@@ -391,8 +390,10 @@ Test(link, leaving_while_online) {
   begin(NULL);
   rig_online(&r, NULL, NULL);
   cr_assert_eq(guest_leave(&r.g, UVMQTT_DISCONNECT_FLUSH, 0), 0);
+  uint64_t before = rig_clock();
   HEARS(&r, "DISCONNECT ...");
-  rig_hears_end(&r);
+  rig_hears_end(&r); /* the server need not wait for us to tire of waiting */
+  cr_expect_lt(rig_clock() - before, 500);
   broker_hangs_up(&r.b);
   UNTIL(&r, uvmqtt_state(r.g.m) == UVMQTT_STATE_OFFLINE);
   cr_expect_eq(r.g.n[LEFT], 1);
@@ -472,7 +473,7 @@ Test(link, connect_in_the_callback_of_disconnect_is_not_held_back) {
   uint64_t before = rig_clock();
   greeted();
   UNTIL(&r, r.g.n[CONNECTED] == 2);
-  cr_expect_lt(rig_clock() - before, 100, "held back: %s", r.g.log);
+  cr_expect_lt(rig_clock() - before, 300, "held back: %s", r.g.log);
   rig_close(&r);
 }
 
@@ -646,7 +647,7 @@ Test(link, a_flush_that_gets_nowhere_is_cut) {
   uint64_t before = rig_clock();
   UNTIL(&r, r.g.n[LEFT] == 1);
   cr_expect_eq(r.g.left, UV_ETIMEDOUT);
-  cr_expect(rig_clock() - before < 200);
+  cr_expect(rig_clock() - before < 1000);
   rig_close(&r);
 }
 

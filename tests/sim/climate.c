@@ -68,6 +68,7 @@ static void draw_broker(struct world *w, struct climate *c) {
   c->rejects = sometimes(w, 150);
   c->echoes = chance(w, 800) ? 0 : (unsigned)range(w, 1, 200);
   c->limits = sometimes(w, 700);
+  c->shuffles = chance(w, 300);
   c->storms = sometimes(w, 200);
   c->ack_delay = (uint32_t)(chance(w, 500)   ? 5
                             : chance(w, 800) ? range(w, 10, 500)

@@ -166,7 +166,7 @@ static int64_t next_delay(struct world *w, int code) {
       poison ? UM_BACKOFF_POISON
              : um_backoff_class_of(code, d->session.ending.reason);
   int64_t delay = (int64_t)um_backoff_next(&d->backoff, c, prng_next(&w->prng));
-  judge_delay(w, c, delay);
+  judge_delay(w, delay);
   return delay;
 }
 
@@ -213,7 +213,7 @@ static void decide(struct world *w, int code) {
 
 static void link_failed(struct world *w, int code) {
   struct driver *d = &w->driver;
-  if (!d->has_stream || d->stream_closing)
+  if (d->closing || !d->has_stream || d->stream_closing)
     return;
   note(w, "link: failed with -%llu, server's reason %llu", (uint64_t)-code,
        d->session.ending.reason, 0);
@@ -235,7 +235,7 @@ static void choose_delay(struct world *w) {
   if (d->retry_in != UVMQTT_OFF)
     return;
   d->retry_in = (int64_t)um_backoff_next(&d->backoff, c, prng_next(&w->prng));
-  judge_delay(w, c, d->retry_in);
+  judge_delay(w, d->retry_in);
 }
 
 static void wait_or_rest(struct world *w) {
@@ -428,7 +428,8 @@ static bool has_more(struct world *w) {
 
 static void write_out(struct world *w) {
   struct driver *d = &w->driver;
-  for (unsigned i = 0; i < ROUNDS_MAX && may_write(w); i++) {
+  unsigned i;
+  for (i = 0; i < ROUNDS_MAX && may_write(w); i++) {
     d->write_error = um_session_drain(&d->session, now_of(w));
     if (!has_more(w))
       break;
@@ -438,7 +439,7 @@ static void write_out(struct world *w) {
     um_buf_release(&d->session.out);
   if (d->write_error)
     link_failed(w, d->write_error);
-  else if (has_more(w))
+  else if (i == ROUNDS_MAX || has_more(w))
     mark(w);
 }
 
@@ -474,8 +475,8 @@ static void tear_down(struct world *w) {
   d->state = CLOSED;
   if (d->has_stream && !d->stream_closing)
     close_stream(w);
-  um_session_down(&d->session, now_of(w), 0);
   um_session_cancel_all(&d->session, UM_ECANCELED);
+  um_session_down(&d->session, now_of(w), 0);
   um_session_settle(&d->session);
   um_session_done(&d->session);
   d->alive = false;

@@ -55,7 +55,7 @@ void judge_reset(struct world *w) {
   memset(j->newest, 0, sizeof j->newest);
   j->had_session = j->connected_once = j->must_clean = j->fell_back = false;
   j->assigned[0] = '\0';
-  j->restore_open = false;
+  j->restore_open = j->vague = false;
   j->conn = 0;
   j->not_before = j->not_after = 0;
   j->kicked = true;
@@ -169,7 +169,6 @@ static void answered(struct world *w, struct flight *f, uint8_t reason) {
   struct request *r = request_of(w, f);
   r->answered = true;
   r->answer = reason;
-  w->judge.undo = *f;
   remove_flight(w, f);
 }
 
@@ -271,7 +270,6 @@ static void came_suback(struct world *w, struct flight *f) {
 
 static void came(struct world *w, struct conn *c, const struct arrival *a) {
   struct flight *f = a->pid == 0 ? NULL : judge_flight(w, a->pid);
-  w->judge.undo.pid = 0;
   switch (a->type) {
   case UVMQTT_CONNACK:
     came_connack(w, c, a);
@@ -302,7 +300,11 @@ static void came(struct world *w, struct conn *c, const struct arrival *a) {
 }
 
 static bool judging(struct world *w, const struct conn *c) {
-  return c != NULL && !c->peer.spoilt && w->climate.byzantine != MUTATED;
+  return c != NULL && !judge_blind(w);
+}
+
+bool judge_blind(struct world *w) {
+  return w->judge.vague || w->climate.byzantine == MUTATED;
 }
 
 void judge_catch_up(struct world *w) {
@@ -364,25 +366,13 @@ static bool is_violation(int code) {
   return code <= UVMQTT_EMALFORMED && code > UVMQTT_EREFUSED;
 }
 
-/* Memory ran out while the last packet was taken in, before it had an effect.
- */
-static void undo_last(struct world *w) {
-  struct judge *j = &w->judge;
-  struct flight f = j->undo;
-  if (f.pid == 0 || request_of(w, &f)->completed != 0)
-    return;
-  f.counted = false;
-  request_of(w, &f)->answered = false;
-  *judge_add_flight(w, f.pid, f.kind, f.number) = f;
-}
-
 /* Our server breaks the standard only on purpose. */
 void judge_failed(struct world *w, int code) {
   struct judge *j = &w->judge;
   struct conn *c = net_find(w, j->conn);
   judge_catch_up(w);
-  if (judging(w, c) && code == UM_ENOMEM)
-    undo_last(w);
+  if (code == UM_ENOMEM) /* did the last packet have its effect or not? */
+    j->vague = true;
   if (!judging(w, c) || !is_violation(code))
     return;
   j->rejecting = true;
@@ -392,15 +382,6 @@ void judge_failed(struct world *w, int code) {
   else if (c->peer.expected != code)
     violation(w, "I13", "a bad packet was refused with -%llu instead of -%llu",
               (uint64_t)-code, (uint64_t)-c->peer.expected, 0);
-}
-
-/* What was not delivered, since memory ran out, is new when it comes again. */
-static void close_undelivered(struct judge *j) {
-  for (size_t i = j->due.first; i < j->due.n; i++) {
-    int k = find_open(j, j->due.items[i].pid);
-    if (k >= 0 && j->open[k].message == j->due.items[i].number)
-      j->open[k] = j->open[--j->n_open];
-  }
 }
 
 static void check_last_word(struct world *w) {
@@ -421,7 +402,6 @@ void judge_closed(struct world *w, uint64_t conn) {
   j->unacked = 0;
   if (j->welcome)
     j->parted = w->clock.now;
-  close_undelivered(j);
   clear_debts(j);
   for (size_t i = 0; i < j->n_flights;) {
     j->flights[i].counted = false;
@@ -466,7 +446,8 @@ void judge_message(struct world *w, const uvmqtt_message_t *m) {
     violation(w, in->qos == 2 ? "I3" : "I6",
               "message %llu was delivered, due was %llu", number,
               next == NULL ? 0 : next->number, 0);
-  else if (in->qos != 0 && acknowledged_early(w, next))
+  else if (in->qos != 0 && in->life != w->driver.life &&
+           acknowledged_early(w, next))
     violation(w, "I4", "message %llu is acknowledged before its callback",
               number, 0, 0);
   else
@@ -513,7 +494,36 @@ static uint64_t floor_of(enum um_backoff_class c) {
   }
 }
 
-void judge_delay(struct world *w, enum um_backoff_class c, int64_t delay) {
+/* By the reason, in our own words. */
+static enum um_backoff_class class_of(struct world *w) {
+  const struct driver *d = &w->driver;
+  if (d->poisoned >= 5)
+    return UM_BACKOFF_POISON;
+  switch (d->error_reason) {
+  case 0x8E:
+    return UM_BACKOFF_TAKEOVER;
+  case 0x89:
+  case 0x8B:
+  case 0x97:
+  case 0x9F:
+    return UM_BACKOFF_BUSY;
+  case 0x84:
+  case 0x85:
+  case 0x86:
+  case 0x87:
+  case 0x8A:
+  case 0x8C:
+    return UM_BACKOFF_SLOW;
+  default:
+    break;
+  }
+  return d->error_code == UVMQTT_EVERSION || d->error_code == UVMQTT_ENOCLIENTID
+             ? UM_BACKOFF_SLOW
+             : UM_BACKOFF_TRANSIENT;
+}
+
+void judge_delay(struct world *w, int64_t delay) {
+  enum um_backoff_class c = class_of(w);
   struct judge *j = &w->judge;
   const struct climate *k = &w->climate;
   bool stable = w->driver.heard_connack &&
@@ -569,7 +579,7 @@ void judge_time(struct world *w) {
   if (w->driver.session.paused || w->driver.not_reading)
     j->last_rx = j->pinged = now;
   if (j->conn == 0 || !j->welcome || j->said_disconnect || j->rejecting ||
-      w->climate.byzantine == MUTATED || j->terms.keep_alive == 0)
+      judge_blind(w) || j->terms.keep_alive == 0)
     return;
   if (w->driver.stream_closing)
     return;

@@ -51,6 +51,7 @@ struct judge {
   uint32_t newest[8][3]; /* first sendings: number + 1, by topic and QoS */
   bool restore_open;   /* subscriptions of a lost session are to be asked for */
   uint64_t generation; /* of the broker's session that we go on with */
+  bool vague; /* memory ran out: what was taken in is not known exactly */
   bool had_session, connected_once, must_clean, fell_back;
   char assigned[24];
 
@@ -64,8 +65,7 @@ struct judge {
   struct queue due; /* messages to be delivered, in order */
   uint64_t callbacks_due, callbacks_done;
   size_t unacked;
-  struct flight undo; /* ended by the packet taken in last; pid 0: none */
-  uint64_t resent;    /* order of the last one sent again */
+  uint64_t resent; /* order of the last one sent again */
   uint64_t last_tx, last_rx, pinged;
   bool pinging;
   bool rejecting; /* the client has ended it for a violation */
@@ -85,7 +85,7 @@ void judge_reset(struct world *w); /* a new client object */
 /* From the driver. */
 void judge_attempt(struct world *w);
 void judge_kicked(struct world *w);
-void judge_delay(struct world *w, enum um_backoff_class c, int64_t delay);
+void judge_delay(struct world *w, int64_t delay);
 void judge_opened(struct world *w, uint64_t conn);
 void judge_fed(struct world *w, size_t len);
 void judge_feed_done(struct world *w);
@@ -102,6 +102,7 @@ void judge_completion(struct world *w, uint32_t number,
 void judge_time(struct world *w);
 
 /* For sim/scrutiny.c. */
+bool judge_blind(struct world *w); /* nothing can be said */
 void judge_catch_up(struct world *w);
 struct flight *judge_flight(struct world *w, uint16_t pid);
 struct flight *judge_add_flight(struct world *w, uint16_t pid, uint8_t kind,

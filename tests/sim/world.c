@@ -95,7 +95,8 @@ static size_t open_at_broker(struct world *w, const struct bsession *s) {
 static size_t in_flight(struct world *w) {
   size_t n = 0;
   for (size_t i = 0; i < w->judge.n_flights; i++)
-    n += matters(w, w->judge.flights[i].number);
+    n += w->judge.flights[i].kind != ASK_PUBLISH ||
+         matters(w, w->judge.flights[i].number);
   return n;
 }
 
@@ -113,7 +114,7 @@ static bool mirrored(struct world *w) {
   const struct um_session *own = &w->driver.session;
   if (s == NULL || own->outbox.n_inflight != 0)
     return false;
-  if (w->climate.byzantine == MUTATED || w->app.unsure)
+  if (judge_blind(w) || w->app.unsure)
     return true;
   if (own->inbox.n_open != 0 || !forgotten_by_store(w))
     return false;
@@ -166,7 +167,7 @@ static void check_rest(struct world *w, void *arg, uint64_t end) {
               w->driver.state, app_satisfied(w), mirrored(w));
     return;
   }
-  if (w->climate.byzantine != MUTATED) {
+  if (!judge_blind(w)) {
     check_subscriptions(w);
     check_messages(w);
   }
