@@ -25,14 +25,16 @@ void rig_arm(struct rig *r) {
 
 void rig_turn(struct rig *r, const char *awaited, const char *file, int line) {
   uv_ref((uv_handle_t *)&r->guard); /* else an idle loop would not wait */
+  r->turning = true;
   uv_run(&r->loop, UV_RUN_ONCE);
+  r->turning = false;
   uv_unref((uv_handle_t *)&r->guard);
   cr_assert(!r->late, "%s:%d: waited in vain until %s; heard:\n%s", file, line,
             awaited, r->g.log);
 }
 
 static void on_rested(uv_timer_t *timer) {
-  (void)timer;
+  uv_stop(timer->loop); /* it may be before the poll */
 }
 
 void rig_rest(struct rig *r, unsigned ms) {
@@ -52,6 +54,8 @@ static void note(struct guest *g, enum heard what, const char *format, ...) {
   cr_assert(!g->rig->in_call, "a callback inside a call");
   cr_assert(!g->closed, "a callback after the close callback");
   g->n[what]++;
+  if (g->rig->turning) /* a timer's callback comes before the poll */
+    uv_stop(&g->rig->loop);
   size_t used = strlen(g->log);
   va_list ap;
   va_start(ap, format);

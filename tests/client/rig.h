@@ -56,6 +56,7 @@ struct rig {
   uv_timer_t guard;
   bool late;
   bool in_call;
+  bool turning; /* uv_run returns after the first callback */
   bool crowded; /* other handles than ours and one client's are expected */
   struct broker b;
   struct guest g; /* most tests need one */

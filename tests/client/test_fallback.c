@@ -132,16 +132,21 @@ Test(fallback, not_after_time_outs) {
   rig_close(&r);
 }
 
+/* Without waiting for the delay, however short it is. */
+static void kick(struct guest *g) {
+  if (uvmqtt_state(g->m) == UVMQTT_STATE_WAITING)
+    guest_connect(g);
+}
+
 Test(fallback, not_after_other_refusals) {
   static const char *const answers[] = {"CONNACK reason=0x88", "20 02 00 03",
                                         "20 02 00 02"};
   begin(UVMQTT_VERSION_ANY);
+  r.g.on[STATE] = kick;
   for (unsigned i = 0; i < 3; i++) {
     HEARS(&r, "CONNECT version=5 ...");
     SAYS(&r, answers[i]);
     UNTIL(&r, r.g.n[DISCONNECTED] == i + 1);
-    UNTIL(&r, uvmqtt_state(r.g.m) == UVMQTT_STATE_WAITING);
-    guest_connect(&r.g);
   }
   HEARS(&r, "CONNECT version=5 ...");
   cr_expect_eq(r.g.n[NOTICE], 0);
@@ -155,7 +160,6 @@ Test(fallback, not_when_nobody_listened) {
   broker_refuses(&r.b);
   guest_connect(&r.g);
   UNTIL(&r, r.g.n[DISCONNECTED] == 4);
-  UNTIL(&r, uvmqtt_state(r.g.m) == UVMQTT_STATE_WAITING);
   broker_listens(&r.b);
   HEARS(&r, "CONNECT version=5 ...");
   rig_close(&r);
@@ -195,5 +199,21 @@ Test(fallback, queued_messages_go_over_in_what_311_can_say) {
   UNTIL(&r, r.g.n[COMPLETED] == 2);
   cr_expect_eq(r.g.status[0], 0);
   cr_expect_eq(r.g.status[1], UVMQTT_ENOTSUP);
+  rig_close(&r);
+}
+
+/* The one attempt without delay is not a licence for more. */
+Test(fallback, a_server_gone_meanwhile_is_not_tried_at_speed) {
+  uvmqtt_options_t o = {UVMQTT_OPTIONS_INIT, .reconnect_min = 40,
+                        .reconnect_max = 60000};
+  rig_open(&r);
+  guest_open(&r, &r.g, &o);
+  guest_connect(&r.g);
+  HEARS(&r, "CONNECT version=5 ...");
+  broker_refuses(&r.b);
+  SAYS(&r, "20 02 00 01");
+  rig_rest(&r, 300);
+  cr_expect_leq(guest_stats(&r.g).attempts, 20, "%u attempts",
+                (unsigned)guest_stats(&r.g).attempts);
   rig_close(&r);
 }

@@ -286,6 +286,12 @@ Test(peer, nothing_behind_a_disconnect_is_looked_at) {
   rig_close(&r);
 }
 
+/* Without waiting for the delay, however short it is. */
+static void kick(struct guest *g) {
+  if (uvmqtt_state(g->m) == UVMQTT_STATE_WAITING)
+    guest_connect(g);
+}
+
 /* A server that breaks the protocol after each CONNACK would be tried at speed
  * for ever: after five in a row the delay stays at its maximum. */
 Test(peer, five_violations_in_a_row_are_told_and_slow_us_down) {
@@ -293,19 +299,19 @@ Test(peer, five_violations_in_a_row_are_told_and_slow_us_down) {
                         .reconnect_max = 77777};
   rig_open(&r);
   guest_open(&r, &r.g, &o);
+  r.g.on[STATE] = kick;
+  guest_connect(&r.g);
   for (unsigned i = 1; i <= 7; i++) {
-    guest_connect(&r.g);
+    UNTIL(&r, r.b.accepted == i);
     HEARS(&r, "CONNECT ...");
     SAYS(&r, i == 1 ? "CONNACK" : "CONNACK sp=1");
     SAYS(&r, "c0 00");
-    HEARS(&r, "DISCONNECT reason=0x82 ...");
     UNTIL(&r, r.g.n[DISCONNECTED] == i);
     cr_expect_eq(r.g.n[NOTICE], i >= 5 ? 1 : 0);
     if (i >= 5)
       cr_expect_eq(r.g.retry_in, 77777);
     else
       cr_expect_leq(r.g.retry_in, 1 << i);
-    UNTIL(&r, uvmqtt_state(r.g.m) == UVMQTT_STATE_WAITING);
   }
   cr_expect(strstr(r.g.log, "notice the server keeps breaking") != NULL);
   rig_close(&r);

@@ -114,6 +114,29 @@ Test(report, a_good_connection_clears_it) {
   rig_close(&r);
 }
 
+/* What the server said belongs to its connection, not to the attempts after
+ * it: neither in the error nor in the delay. */
+Test(report, the_reason_of_an_earlier_end_is_forgotten) {
+  uvmqtt_options_t o = {UVMQTT_OPTIONS_INIT, .reconnect_min = 1,
+                        .reconnect_max = 50};
+  rig_open(&r);
+  guest_open(&r, &r.g, &o);
+  guest_connect(&r.g);
+  HEARS(&r, "CONNECT ...");
+  SAYS(&r, "CONNACK reason=0x86 reason_string=no");
+  UNTIL(&r, r.g.n[DISCONNECTED] == 1);
+  cr_expect_eq(r.g.error.reason, 0x86);
+  UNTIL(&r, uvmqtt_state(r.g.m) == UVMQTT_STATE_WAITING);
+  broker_refuses(&r.b);
+  guest_connect(&r.g);
+  UNTIL(&r, r.g.n[DISCONNECTED] == 2);
+  cr_expect_eq(r.g.error.code, UV_ECONNREFUSED);
+  cr_expect_eq(r.g.error.reason, 0);
+  cr_expect_str_eq(r.g.error.reason_string, "");
+  cr_expect_leq(r.g.retry_in, 50, "%d ms", (int)r.g.retry_in);
+  rig_close(&r);
+}
+
 /* 255 bytes of it, cut between characters. */
 Test(report, a_long_reason_string_is_cut_at_a_character) {
   char line[1024] = "DISCONNECT reason=0x98 reason_string=";

@@ -12,6 +12,7 @@ struct world;
 struct conn;
 
 #define SESSIONS 4
+#define INBOUND_MAX 8000u /* bytes of payload, to the client */
 
 enum outgoing_state { OUT_QUEUED, OUT_SENT, OUT_RECEIVED };
 

@@ -119,7 +119,7 @@ void byzantine_send(struct world *w, struct conn *c) {
   struct arrival a = {0}; /* type 0: the judge knows it by that */
   struct bytes packet = {0};
   int expected = UVMQTT_EPROTOCOL;
-  if (!chance(w, 150) || !wrong_answer(w, c, &packet)) {
+  if (!chance(w, 400) || !wrong_answer(w, c, &packet)) {
     note(w, b->name, 0, 0, 0);
     bytes_add(&packet, b->bytes, b->len);
     expected = b->expected;

@@ -77,7 +77,8 @@ static void draw_broker(struct world *w, struct climate *c) {
 }
 
 static void draw_app(struct world *w, struct climate *c) {
-  c->actions = (unsigned)range(w, 10, 60);
+  c->actions =
+      (unsigned)(chance(w, 800) ? range(w, 10, 60) : range(w, 60, 300));
   c->pace =
       (uint32_t)(chance(w, 500) ? range(w, 20, 500) : range(w, 500, 5000));
   c->reentry = sometimes(w, 200);
@@ -85,7 +86,9 @@ static void draw_app(struct world *w, struct climate *c) {
   c->pauses = sometimes(w, 40);
   c->leaves = sometimes(w, 40);
   c->closes = sometimes(w, 25);
-  c->payload_max = (uint32_t)(chance(w, 900) ? 300 : 6000);
+  c->payload_max = (uint32_t)(chance(w, 900)   ? 300
+                              : chance(w, 800) ? 6000
+                                               : 100000);
 }
 
 void climate_draw(struct world *w) {

@@ -61,6 +61,7 @@ bool clock_next(struct clock *c, struct event *ret) {
   *ret = c->heap[0];
   c->heap[0] = c->heap[--c->n];
   sink(c, 0);
-  c->now = ret->when;
+  if (ret->when > c->now) /* else it is late: the process was stopped */
+    c->now = ret->when;
   return true;
 }

@@ -11,6 +11,7 @@
 
 struct world;
 struct arrival;
+struct request;
 
 #define RESTORE UINT32_MAX /* as number: made by the session itself */
 
@@ -98,10 +99,13 @@ void judge_message(struct world *w, const uvmqtt_message_t *m);
 void judge_message_done(struct world *w);
 void judge_completion(struct world *w, uint32_t number,
                       const uvmqtt_result_t *result);
+void judge_slept(struct world *w); /* time has passed at once */
 /* After each event. */
 void judge_time(struct world *w);
 
 /* For sim/scrutiny.c. */
+/* More than the server of this connection takes, or perhaps more. */
+bool judge_beyond(struct world *w, const struct request *r);
 bool judge_blind(struct world *w); /* nothing can be said */
 void judge_catch_up(struct world *w);
 struct flight *judge_flight(struct world *w, uint16_t pid);

@@ -296,7 +296,12 @@ void net_heal(struct world *w) {
   for (size_t i = 0; i < CONNS_MAX; i++) {
     struct conn *c = &n->conns[i];
     bool dark = c->pipe[UP].dark || c->pipe[DOWN].dark || c->peer.mute;
-    c->pipe[UP].stalled = c->pipe[DOWN].stalled = 0;
+    for (int d = UP; d <= DOWN; d++) {
+      c->pipe[d].stalled = 0;
+      c->pipe[d].armed = false; /* for the end of the stall */
+      if (c->used)
+        arm(w, c, (enum direction)d, w->clock.now);
+    }
     if (!c->used || !(dark || !c->connected))
       continue;
     drop_flight(c);

@@ -29,6 +29,10 @@ static bool unsupported(struct world *w, const struct request *r) {
           (r->properties || r->interval != 0));
 }
 
+bool judge_beyond(struct world *w, const struct request *r) {
+  return unsupported(w, r) || w->judge.terms.packet_max < r->size + 200;
+}
+
 static bool expired(struct world *w, const struct request *r) {
   return r->interval != 0 && !r->in_session &&
          w->clock.now >= r->accepted + (uint64_t)r->interval * 1000;

@@ -148,13 +148,16 @@ static void check_first_order(struct world *w, uint32_t number) {
   *newest = number + 1;
 }
 
-/* Without a callback nobody hears that a message was given up. */
+/* Without a callback nobody hears that a message was given up, and with one it
+ * may be a little later. */
 static bool unsent(struct world *w) {
   const struct judge *j = &w->judge;
   for (size_t i = 0; i < j->n_flights; i++) {
     const struct flight *f = &j->flights[i];
-    if (f->kind == ASK_PUBLISH && !f->released && !f->here &&
-        !w->ledger.requests[f->number].no_callback)
+    if (f->kind != ASK_PUBLISH || f->released || f->here)
+      continue;
+    const struct request *r = &w->ledger.requests[f->number];
+    if (!r->no_callback && !judge_beyond(w, r))
       return true;
   }
   return false;

@@ -76,6 +76,18 @@ static void fall_mute(struct world *w, struct conn *c) {
   c->peer.mute = true;
 }
 
+/* The process is stopped, or the machine sleeps: what was planned meanwhile
+ * happens late, in the order of its time. */
+static void suspend(struct world *w, struct conn *c) {
+  uint64_t ms = chance(w, 500) ? range(w, 100, 5000) : range(w, 5000, 3600000);
+  (void)c;
+  if (!chance(w, 150))
+    return;
+  note(w, "weather: stopped for %llu ms", ms, 0, 0);
+  w->clock.now += ms;
+  judge_slept(w);
+}
+
 static void misbehave(struct world *w, struct conn *c) {
   bool open = c->peer.accepted && !c->peer.leaving && c->broker_here &&
               c->client_here && !c->pipe[DOWN].fin;
@@ -86,7 +98,7 @@ static void misbehave(struct world *w, struct conn *c) {
 static void (*const faults[])(struct world *, struct conn *) = {
     stall,     stall,     cut_by_broker, cut_by_broker, cut_by_broker,
     half_open, no_way,    restart,       farewell,      take_over,
-    misbehave, misbehave, fall_mute,
+    misbehave, misbehave, fall_mute,     suspend,
 };
 
 static void strike(struct world *w, void *arg, uint64_t n) {
