@@ -245,6 +245,28 @@ Test(options, credentials) {
   REFUSED(0, .password = {"p", 1});
 }
 
+static void never(uvmqtt_t *m, const uvmqtt_auth_t *auth) {
+  (void)m, (void)auth;
+}
+
+Test(options, authentication_methods) {
+  struct um_options r;
+  uvmqtt_options_t given = {UVMQTT_OPTIONS_INIT, URL, .auth_method = "SCRAM",
+                            .on_auth = never};
+  read_ok(&given, &r);
+  cr_expect_str_eq(r.config.auth_method, "SCRAM");
+  cr_expect_neq(r.config.auth_method, given.auth_method);
+  um_options_done(&r);
+  REFUSED(UV_EINVAL, .auth_method = "m"); /* who would answer? */
+  REFUSED(UV_EINVAL, .auth_method = "", .on_auth = never);
+  REFUSED(UVMQTT_EUTF8, .auth_method = "\xff", .on_auth = never);
+  REFUSED(UVMQTT_EUTF8, .auth_method = repeated(65536), .on_auth = never);
+  REFUSED(UVMQTT_ENOTSUP, .auth_method = "m", .on_auth = never,
+          .version = UVMQTT_VERSION_311);
+  REFUSED(0, .auth_method = repeated(65535), .on_auth = never);
+  REFUSED(0, .on_auth = never);
+}
+
 #define WILL(...)                                                              \
   .will = &(uvmqtt_message_t) {                                                \
     __VA_ARGS__                                                                \
