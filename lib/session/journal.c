@@ -105,6 +105,8 @@ static void release(struct um_journal *j, size_t n, size_t marks) {
     j->failed = true;
   j->out->secret |= j->held.secret;
   um_buf_consume(&j->held, n);
+  if (j->held.secret)
+    um_buf_release(&j->held);
   j->n_marks -= marks;
   memmove(j->marks, j->marks + marks, j->n_marks * sizeof *j->marks);
   for (size_t i = 0; i < j->n_marks; i++)

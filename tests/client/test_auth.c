@@ -276,10 +276,10 @@ static void leaves_at(uvmqtt_auth_step_t step, const char *line) {
   cr_expect_eq(uvmqtt_state(r.g.m), UVMQTT_STATE_OFFLINE);
   on[step] = NULL;
   guest_connect(&r.g);
-  HEARS(&r, "CONNECT ...");
+  /* the first CONNECT begins a session, and START came before it */
+  HEARS(&r, step == UVMQTT_AUTH_START ? "CONNECT clean=1 ..." : "CONNECT ...");
   SAYS(&r, ACCEPT);
-  HEARS(&r,
-        "PUBLISH id=1 qos=1 topic=t payload=for-the-real-server-only");
+  HEARS(&r, "PUBLISH id=1 qos=1 topic=t payload=for-the-real-server-only");
   rig_close(&r);
 }
 

@@ -147,6 +147,34 @@ Test(auth, the_secret_of_connect_is_wiped_when_it_is_sent) {
   end();
 }
 
+static uint64_t committed;
+
+static void on_commit(void *up, const struct um_store_op *ops, size_t n,
+                      uint64_t batch) {
+  (void)up, (void)ops, (void)n;
+  committed = batch;
+}
+
+/* CONNECT is held back until the store answered. */
+Test(auth, the_secret_of_connect_is_wiped_where_it_waited) {
+  struct um_session_events late = events;
+  begin();
+  um_session_done(&s);
+  late.commit = on_commit;
+  um_session_init(&s, &config, &late, &s, &pool);
+  answer = bytes(SECRET);
+  cr_assert_eq(up(), 0);
+  cr_assert_eq(s.out.len, 0);
+  cr_assert(holds(um_buf_head(&s.journal.held), s.journal.held.len, SECRET));
+  um_buf_release(&s.out); /* as the pump does while it is empty */
+  um_session_stored(&s, committed);
+  cr_assert(holds(um_buf_head(&s.out), s.out.len, SECRET));
+  cr_assert_null(s.journal.held.data);
+  sent();
+  cr_assert_not(holds(pool.block, pool.size, SECRET));
+  end();
+}
+
 Test(auth, a_password_is_wiped_when_it_is_sent) {
   begin();
   config.auth_method = NULL;
