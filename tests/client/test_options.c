@@ -1,5 +1,6 @@
 #include "client/options.h"
 
+#include "base/alloc.h"
 #include "base/utf8.h"
 #include "client/rig.h"
 #include "support/suite.h"
@@ -256,6 +257,15 @@ Test(options, authentication_methods) {
   read_ok(&given, &r);
   cr_expect_str_eq(r.config.auth_method, "SCRAM");
   cr_expect_neq(r.config.auth_method, given.auth_method);
+  um_options_done(&r);
+  int result = UV_ENOMEM;
+  for (uint64_t n = 1; result != 0; n++) {
+    um_alloc_fail_at(n, true);
+    result = um_options_read(&given, &r);
+    um_alloc_fail_at(0, false);
+    cr_assert(result == 0 || result == UV_ENOMEM);
+    cr_assert_lt(n, 20);
+  }
   um_options_done(&r);
   REFUSED(UV_EINVAL, .auth_method = "m"); /* who would answer? */
   REFUSED(UV_EINVAL, .auth_method = "", .on_auth = never);
