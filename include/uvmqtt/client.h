@@ -31,8 +31,8 @@ struct uv_handle_s;
  *
  * UV_EINVAL: loop, options or ret is NULL, options->size is wrong, or a number
  * is out of its range. UVMQTT_EURL, _ECLIENTID, _EUTF8, _ETOPIC (Will), _EQOS
- * (Will), _EPROPERTY, _ENOTSUP (a password without user name, pinned to 3.1.1).
- * UV_ENOMEM. */
+ * (Will), _EPROPERTY, _ENOTSUP (a password without user name or auth_method,
+ * pinned to 3.1.1). UV_ENOMEM. */
 UVMQTT_EXTERN int uvmqtt_new(uv_loop_t *loop, const uvmqtt_options_t *options,
                              uvmqtt_t **ret);
 
@@ -86,6 +86,59 @@ UVMQTT_EXTERN int uvmqtt_unsubscribe(uvmqtt_t *m, const char *const *filters,
                                      const uvmqtt_property_t *properties,
                                      size_t n_properties, uvmqtt_request_cb cb,
                                      void *arg, uint64_t *ret_id);
+
+/* Says the user's part of an enhanced authentication (option .auth_method); it
+ * answers the latest on_auth:
+ *
+ * - UVMQTT_AUTH_START, only inside that callback: data is what CONNECT carries.
+ *   Without a call CONNECT names the method alone. Comes on each connection.
+ * - UVMQTT_AUTH_CONTINUE, inside the callback or later, from wherever you have
+ *   the answer: sends AUTH 0x18 ([MQTT-4.12.0-3/5]). Until then the server
+ *   waits; before CONNACK no longer than .connect_timeout. When on_disconnect
+ *   came first the question is void.
+ * - UVMQTT_AUTH_SUCCESS wants no answer. To check what the server proves is
+ *   yours; when you do not believe it call uvmqtt_disconnect (or _close) there:
+ *   before CONNACK took effect the connection is cut, on_connect does not come
+ *   and nothing of what is queued is sent.
+ *
+ * Before CONNACK nothing is sent but AUTH ([MQTT-3.1.2-30/5]), requests wait;
+ * during a re-authentication everything goes on. More than 16 AUTH in one
+ * exchange end the connection with DISCONNECT 0x8C (UVMQTT_EAUTH); an AUTH out
+ * of turn or of another method, or a CONNACK that does not name the method
+ * ([MQTT-4.12.0-5/5]), with 0x82 (UVMQTT_EPROTOCOL). A server that does not
+ * believe us refuses in CONNACK (UVMQTT_EREFUSED with its reason).
+ *
+ * data: up to 65,535 bytes, copied, and our copies wiped once they are sent;
+ * data.data NULL: no Authentication Data. properties: User Property and, with
+ * CONTINUE, Reason String; may be NULL.
+ *
+ * UV_EINVAL, UVMQTT_ENOTSUP (no .auth_method), UVMQTT_ESTALE (no question is
+ * open: answered already, or the connection it came from is gone),
+ * UVMQTT_EPROPERTY, UVMQTT_EUTF8, UVMQTT_ETOOBIG (data, or the packet for the
+ * server's Maximum Packet Size), UV_ENOMEM, UV_ECANCELED (closing). */
+UVMQTT_EXTERN int uvmqtt_auth(uvmqtt_t *m, uvmqtt_bytes_t data,
+                              const uvmqtt_property_t *properties,
+                              size_t n_properties);
+
+/* Authenticates anew while online, with the same method ([MQTT-4.12.1-1/5]):
+ * sends AUTH 0x19 with data and properties (as for uvmqtt_auth, Reason String
+ * too). on_auth then comes as above, last with UVMQTT_AUTH_SUCCESS, and after
+ * it the completion with status 0. Meanwhile messages flow as ever.
+ *
+ * Other ends: UVMQTT_EREASON (the server refused, with a DISCONNECT of this
+ * reason; the connection is over, [MQTT-4.12.1-2/5]), UV_ECONNRESET (the
+ * connection ended first; the next one authenticates by itself), the error that
+ * we ended the connection for (UVMQTT_EAUTH, _EPROTOCOL, _EKEEPALIVE, ...),
+ * UV_ECANCELED (uvmqtt_disconnect, uvmqtt_close). uvmqtt_disconnect does not
+ * wait for it. It has no time-out of its own.
+ *
+ * Refused with what uvmqtt_auth is refused with but UVMQTT_ESTALE, and with
+ * UV_ENOTCONN (not online), UV_EALREADY (one is under way). */
+UVMQTT_EXTERN int uvmqtt_reauthenticate(uvmqtt_t *m, uvmqtt_bytes_t data,
+                                        const uvmqtt_property_t *properties,
+                                        size_t n_properties,
+                                        uvmqtt_request_cb cb, void *arg,
+                                        uint64_t *ret_id);
 
 /* Sends a PINGREQ now; the client does so by itself within the Keep Alive.
  * UV_ENOTCONN when not online; UV_EINVAL, UV_ENOMEM, UV_ECANCELED. */

@@ -28,6 +28,7 @@ extern "C" {
   X(EVERSION, -5013, "protocol version not supported by the server")           \
   X(ENOCLIENTID, -5014, "the server assigned no client identifier")            \
   X(EKEEPALIVE, -5015, "the server stopped answering")                         \
+  X(EAUTH, -5016, "authentication failed")                                     \
   /* what became of an accepted request */                                     \
   X(ESESSIONLOST, -5020, "the server lost the session")                        \
   X(EEXPIRED, -5021, "message expired before it was sent")                     \

@@ -136,6 +136,26 @@ typedef struct uvmqtt_transition_s {
   int64_t retry_in;            /* ms, with to == WAITING; else UVMQTT_OFF */
 } uvmqtt_transition_t;
 
+/* Enhanced authentication (4.12): what the server and this client say to each
+ * other before CONNACK, and again in a re-authentication. */
+typedef enum {
+  UVMQTT_AUTH_START, /* a CONNECT is about to be sent: what shall it carry? */
+  UVMQTT_AUTH_CONTINUE, /* AUTH 0x18 from the server: it waits for an answer */
+  UVMQTT_AUTH_SUCCESS,  /* CONNACK, or AUTH 0x00 after uvmqtt_reauthenticate */
+} uvmqtt_auth_step_t;
+
+typedef struct uvmqtt_auth_s {
+  uvmqtt_auth_step_t step;
+  const char *method; /* the option .auth_method */
+  /* Authentication Data as the server sent it; {NULL, 0} when it sent none and
+   * with START. A secret: overwritten when no callback needs it any more. */
+  uvmqtt_bytes_t data;
+  /* All of the AUTH or CONNACK, method and data among them; none with START.
+   * A successful AUTH without properties is legal: n_properties is 0. */
+  const uvmqtt_property_t *properties;
+  size_t n_properties;
+} uvmqtt_auth_t;
+
 /* Things worth knowing that are neither success nor failure. */
 #define UVMQTT_NOTICE_MAP(X)                                                   \
   /* session_present was 0 while we held state; the option .session_lost says  \

@@ -47,6 +47,7 @@ typedef void (*uvmqtt_disconnect_cb)(uvmqtt_t *m,
                                      const uvmqtt_disconnect_t *disconnect);
 typedef void (*uvmqtt_state_cb)(uvmqtt_t *m, const uvmqtt_transition_t *step);
 typedef void (*uvmqtt_notice_cb)(uvmqtt_t *m, const uvmqtt_notice_t *notice);
+typedef void (*uvmqtt_auth_cb)(uvmqtt_t *m, const uvmqtt_auth_t *auth);
 
 typedef struct uvmqtt_options_s {
   size_t size; /* UVMQTT_OPTIONS_INIT sets it; must come first */
@@ -67,6 +68,15 @@ typedef struct uvmqtt_options_s {
   const char *username;
   uvmqtt_bytes_t password; /* {NULL, 0} is none */
   bool plain_credentials;
+
+  /* Enhanced authentication, 5.0 only: the name of the method, 1 to 65,535
+   * bytes of UTF-8 ("SCRAM-SHA-256", "GS2-KRB5", ...); NULL is none. Needs
+   * on_auth, else UV_EINVAL. The server must then authenticate us by this
+   * method, so there is no fall-back to 3.1.1 (a server that speaks only that
+   * is UVMQTT_EVERSION), and pinning 3.1.1 is UVMQTT_ENOTSUP. On clear-text
+   * transports it counts as credentials. User name and password may be used
+   * beside it. */
+  const char *auth_method;
 
   uvmqtt_protocol_t version;
   uvmqtt_session_mode_t session;
@@ -122,6 +132,7 @@ typedef struct uvmqtt_options_s {
                                          once */
   uvmqtt_state_cb on_state;           /* each step, see uvmqtt_transition_t */
   uvmqtt_notice_cb on_notice;
+  uvmqtt_auth_cb on_auth; /* with auth_method: each step, see uvmqtt_auth */
 
   void *data; /* uvmqtt_get_data returns it */
 } uvmqtt_options_t;

@@ -10,7 +10,14 @@ void um_buf_init(struct um_buf *b, size_t max, struct um_pool *pool) {
   *b = (struct um_buf){.max = max, .pool = pool};
 }
 
+static void wipe(struct um_buf *b) {
+  if (b->secret)
+    um_wipe(b->data, b->cap);
+  b->secret = false;
+}
+
 void um_buf_done(struct um_buf *b) {
+  wipe(b);
   um_free(b->data);
   um_buf_init(b, b->max, b->pool);
 }
@@ -44,11 +51,11 @@ static size_t next_cap(const struct um_buf *b, size_t need) {
   return cap < need ? need : cap;
 }
 
-/* realloc would copy the consumed bytes, too. */
+/* realloc would copy the consumed bytes, too, and leave secrets behind. */
 static bool grow(struct um_buf *b, size_t need) {
   size_t cap = next_cap(b, need);
   uint8_t *data;
-  if (b->off == 0) {
+  if (b->off == 0 && !b->secret) {
     data = um_realloc(b->data, cap);
     if (data == NULL)
       return false;
@@ -56,7 +63,10 @@ static bool grow(struct um_buf *b, size_t need) {
     data = um_malloc(cap);
     if (data == NULL)
       return false;
-    memcpy(data, um_buf_head(b), b->len);
+    if (b->len > 0)
+      memcpy(data, um_buf_head(b), b->len);
+    if (b->secret)
+      um_wipe(b->data, b->cap);
     um_free(b->data);
   }
   b->data = data;
@@ -102,6 +112,7 @@ int um_buf_append(struct um_buf *b, const void *p, size_t n) {
 void um_buf_release(struct um_buf *b) {
   if (b->len > 0)
     return;
+  wipe(b);
   if (b->pool != NULL && b->pool->block == NULL) {
     b->pool->block = b->data;
     b->pool->size = b->cap;
@@ -112,6 +123,8 @@ void um_buf_release(struct um_buf *b) {
 
 void um_buf_swap(struct um_buf *a, struct um_buf *b) {
   struct um_buf old = *a;
-  *a = (struct um_buf){b->data, b->off, b->len, b->cap, a->max, a->pool};
-  *b = (struct um_buf){old.data, old.off, old.len, old.cap, b->max, b->pool};
+  *a = (struct um_buf){b->data, b->off,  b->len,   b->cap,
+                       a->max,  a->pool, b->secret};
+  *b = (struct um_buf){old.data, old.off, old.len,   old.cap,
+                       b->max,   b->pool, old.secret};
 }

@@ -21,6 +21,8 @@ struct um_buf {
   size_t cap;
   size_t max;           /* len never exceeds it */
   struct um_pool *pool; /* may be NULL */
+  bool secret; /* its memory is wiped before it is given away; set it again for
+                  the next contents */
 };
 
 void um_buf_init(struct um_buf *b, size_t max, struct um_pool *pool);

@@ -66,6 +66,7 @@ enum um_backoff_class um_backoff_class_of(int err, uint8_t reason) {
   case UVMQTT_ENOTSUP:
   case UVMQTT_ECLIENTID:
   case UVMQTT_ENOCLIENTID:
+  case UVMQTT_EAUTH:
     return UM_BACKOFF_SLOW;
   default:
     return UM_BACKOFF_TRANSIENT;

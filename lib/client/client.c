@@ -229,6 +229,58 @@ int uvmqtt_unsubscribe(uvmqtt_t *m, const char *const *filters, size_t n,
   return accepted(m, r);
 }
 
+/* Method and data are ours; the packet decides whether Reason String may be.
+ * An answer to START goes into CONNECT. */
+static int check_auth(const uvmqtt_t *m, uvmqtt_bytes_t data,
+                      const uvmqtt_property_t *properties,
+                      size_t n_properties) {
+  bool starting = m->session.auth.turn == UM_AUTH_START;
+  if (m->options.auth_method == NULL)
+    return UVMQTT_ENOTSUP;
+  if (data.data == NULL && data.len != 0)
+    return UV_EINVAL;
+  if (data.len > UM_STRING_MAX)
+    return UVMQTT_ETOOBIG;
+  if (n_properties != 0 && properties == NULL)
+    return UV_EINVAL;
+  for (size_t i = 0; i < n_properties; i++)
+    if (properties[i].id != UVMQTT_PROPERTY_USER_PROPERTY &&
+        properties[i].id != UVMQTT_PROPERTY_REASON_STRING)
+      return UVMQTT_EPROPERTY;
+  return um_check_properties(properties, n_properties,
+                             starting ? UVMQTT_CONNECT : UVMQTT_AUTH);
+}
+
+int uvmqtt_auth(uvmqtt_t *m, uvmqtt_bytes_t data,
+                const uvmqtt_property_t *properties, size_t n_properties) {
+  int r = usable(m);
+  if (r == 0)
+    r = check_auth(m, data, properties, n_properties);
+  if (r == 0)
+    r = um_pump_want(m);
+  if (r)
+    return r;
+  r = um_session_auth(&m->session, uv_now(m->loop->uv), data, properties,
+                      n_properties);
+  return accepted(m, r);
+}
+
+int uvmqtt_reauthenticate(uvmqtt_t *m, uvmqtt_bytes_t data,
+                          const uvmqtt_property_t *properties,
+                          size_t n_properties, uvmqtt_request_cb cb, void *arg,
+                          uint64_t *ret_id) {
+  int r = usable(m);
+  if (r == 0)
+    r = check_auth(m, data, properties, n_properties);
+  if (r == 0)
+    r = um_pump_want(m);
+  if (r)
+    return r;
+  r = um_session_reauthenticate(&m->session, uv_now(m->loop->uv), data,
+                                properties, n_properties, cb, arg, ret_id);
+  return accepted(m, r);
+}
+
 int uvmqtt_ping(uvmqtt_t *m) {
   int r = usable(m);
   if (r == 0)

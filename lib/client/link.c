@@ -100,14 +100,24 @@ void um_link_progress(uvmqtt_t *m) {
 
 static bool secure_enough(const uvmqtt_t *m) {
   const struct um_session_config *c = &m->options.config;
-  bool secrets = c->username != NULL || c->has_password;
+  bool secrets =
+      c->username != NULL || c->has_password || c->auth_method != NULL;
   return !secrets || m->stream->loopback || m->options.plain_credentials;
+}
+
+/* The user may close or leave where he is asked; both go on from service. */
+static int greet(uvmqtt_t *m) {
+  if (!secure_enough(m))
+    return UVMQTT_EINSECURE;
+  int r = um_session_ask(&m->session);
+  if (r || m->closing || m->leave.asked)
+    return m->closing ? 0 : r;
+  return um_session_up(&m->session, um_pump_now(m));
 }
 
 void um_link_connected(uvmqtt_t *m) {
   um_link_progress(m);
-  int r = secure_enough(m) ? um_session_up(&m->session, um_pump_now(m))
-                           : UVMQTT_EINSECURE;
+  int r = greet(m);
   if (r)
     um_link_failed(m, r);
   else

@@ -165,6 +165,19 @@ static int read_password(const uvmqtt_options_t *o, struct um_options *ret) {
   return 0;
 }
 
+static int read_auth(const uvmqtt_options_t *o, struct um_options *ret) {
+  if (o->auth_method == NULL)
+    return 0;
+  if (*o->auth_method == '\0' || o->on_auth == NULL)
+    return UM_EINVAL;
+  if (!legal_string(o->auth_method))
+    return UVMQTT_EUTF8;
+  if (o->version == UVMQTT_VERSION_311)
+    return UVMQTT_ENOTSUP;
+  ret->auth_method = um_strdup(o->auth_method);
+  return ret->auth_method == NULL ? UM_ENOMEM : 0;
+}
+
 static int read_will(const uvmqtt_options_t *o, struct um_options *ret) {
   if (o->will == NULL)
     return 0;
@@ -197,6 +210,7 @@ static void read_callbacks(const uvmqtt_options_t *o, struct um_options *ret) {
   ret->on_disconnect = o->on_disconnect;
   ret->on_state = o->on_state;
   ret->on_notice = o->on_notice;
+  ret->on_auth = o->on_auth;
 }
 
 static void point_config(struct um_options *o) {
@@ -205,6 +219,7 @@ static void point_config(struct um_options *o) {
   c->username = o->username;
   c->has_password = o->password != NULL;
   c->password = (uvmqtt_bytes_t){o->password, o->password_len};
+  c->auth_method = o->auth_method;
   c->will = o->will == NULL ? NULL : &o->will->u.message;
   if (o->properties == NULL)
     return;
@@ -218,8 +233,8 @@ static int read_url(const uvmqtt_options_t *o, struct um_options *ret) {
 
 static int read_all(const uvmqtt_options_t *o, struct um_options *ret) {
   static int (*const steps[])(const uvmqtt_options_t *, struct um_options *) = {
-      read_url,      read_numbers, read_client_id,  read_username,
-      read_password, read_will,    read_properties,
+      read_url,      read_numbers, read_client_id, read_username,
+      read_password, read_auth,    read_will,      read_properties,
   };
   int r = read_modes(o, &ret->config);
   for (size_t i = 0; r == 0 && i < sizeof steps / sizeof steps[0]; i++)
@@ -248,6 +263,7 @@ void um_options_done(struct um_options *o) {
   um_wipe(o->password, o->password_len);
   um_free(o->password);
   um_free(o->username);
+  um_free(o->auth_method);
   um_free(o->client_id);
   um_url_done(&o->url);
   um_op_free(&o->pool, o->will);

@@ -14,6 +14,7 @@ struct um_options {
   char *username;
   uint8_t *password;
   size_t password_len;
+  char *auth_method;
   struct um_op_pool pool; /* of the two ops, kept for their copying */
   struct um_op *will;
   struct um_op *properties;
@@ -26,6 +27,7 @@ struct um_options {
   uvmqtt_disconnect_cb on_disconnect;
   uvmqtt_state_cb on_state;
   uvmqtt_notice_cb on_notice;
+  uvmqtt_auth_cb on_auth; /* not NULL when auth_method is not */
 };
 
 /* The errors of uvmqtt_new. *ret needs um_options_done on success only. */

@@ -83,24 +83,14 @@ int um_pump_want(uvmqtt_t *m) {
 
 /* Bytes out. */
 
-static void wipe_greeting(uvmqtt_t *m, const uint8_t *data, size_t len) {
-  bool has_password = m->session.config->has_password;
-  if (m->session.state == UM_SESSION_GREETING && has_password)
-    um_wipe((void *)(uintptr_t)data, len);
-}
-
 int um_pump_write(uvmqtt_t *m) {
   struct um_buf *out = &m->session.out;
   size_t taken = 0;
   if (out->len == 0 || m->stream->busy)
     return 0;
-  const uint8_t *data = um_buf_head(out);
-  size_t len = out->len;
   int r = m->stream->ops->write(m->stream, out, &taken);
   if (r)
     return r;
-  if (taken == len)
-    wipe_greeting(m, data, len);
   m->stats.writes++;
   m->stats.bytes_sent += taken;
   um_session_written(&m->session, taken);
@@ -289,10 +279,20 @@ static void notice(void *up, const uvmqtt_notice_t *from) {
     m->options.on_notice(m, &notice);
 }
 
+/* Leaving before CONNACK took effect: nothing further of it counts. */
+static void auth(void *up, const uvmqtt_auth_t *auth) {
+  uvmqtt_t *m = up;
+  if (!m->closing)
+    m->options.on_auth(m, auth);
+  if (m->leave.asked && m->state == UVMQTT_STATE_CONNECTING)
+    um_session_halt(&m->session);
+}
+
 const struct um_session_events um_pump_events = {
     .connected = connected,
     .message = message,
     .completed = completed,
     .notice = notice,
+    .auth = auth,
     .commit = NULL, /* memory store: nothing waits */
 };

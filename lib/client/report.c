@@ -19,6 +19,9 @@ static const struct {
      "another client connected with the same client identifier"},
     {0, UVMQTT_REASON_SERVER_UNAVAILABLE,
      "the server is running but not ready; trying again later"},
+    {UVMQTT_EREFUSED, UVMQTT_REASON_BAD_AUTHENTICATION_METHOD,
+     "the server does not know this .auth_method"},
+    {UVMQTT_EAUTH, 0, "the server kept asking and never decided"},
     {UVMQTT_EVERSION, 0,
      "the server does not speak this MQTT version; leave .version at "
      "UVMQTT_VERSION_ANY or pin the other one"},
@@ -26,7 +29,7 @@ static const struct {
      "what came was not MQTT; is this the right port, and does it want TLS?"},
     {UVMQTT_EPROTOCOL, 0, "the server broke the MQTT standard"},
     {UVMQTT_EINSECURE, 0,
-     "user name and password would travel in clear text; set "
+     "credentials would travel in clear text; set "
      ".plain_credentials to allow it"},
     {UVMQTT_EKEEPALIVE, 0,
      "no answer to PINGREQ; the server or the network is gone"},

@@ -77,6 +77,8 @@ static int send_connect(struct um_session *s, const uvmqtt_property_t *props,
                     .password = c->password,
                     .will = c->will},
   };
+  if (c->has_password || c->auth_method != NULL)
+    s->out.secret = s->journal.held.secret = true;
   return um_send_guarded(s, &p); /* R1, R2 */
 }
 
@@ -93,7 +95,8 @@ int um_greet_send(struct um_session *s) {
   if (r)
     return r;
   size_t n = s->config->n_properties;
-  uvmqtt_property_t *props = um_calloc(n + OWN_PROPERTIES, sizeof *props);
+  uvmqtt_property_t *props =
+      um_calloc(n + OWN_PROPERTIES + um_auth_room(s), sizeof *props);
   if (props == NULL)
     return UM_ENOMEM;
   s->clean_sent = wants_clean(s);
@@ -101,10 +104,12 @@ int um_greet_send(struct um_session *s) {
     um_resume_forget(s);
   note_connect(s);
   size_t own = own_properties(s, props);
+  own += um_auth_properties(s, props + own);
   if (n != 0)
     memcpy(props + own, s->config->properties, n * sizeof *props);
   r = send_connect(s, props, own + n);
   um_free(props);
+  um_auth_greeted(s, r);
   return r;
 }
 
@@ -116,7 +121,8 @@ static void fall_back(struct um_session *s) {
 }
 
 static bool may_fall_back(const struct um_session *s) {
-  return s->version == UM_V5 && s->config->version == UVMQTT_VERSION_ANY;
+  return s->version == UM_V5 && s->config->version == UVMQTT_VERSION_ANY &&
+         s->config->auth_method == NULL; /* it would not be asked for */
 }
 
 void um_greet_silent_end(struct um_session *s) {
@@ -256,8 +262,16 @@ int um_recv_connack(struct um_session *s, struct um_packet *p) {
     return refused(s, p, reason);
   um_limits_read(&s->limits, s->version, s->config->keep_alive,
                  s->config->max_inflight, p);
-  int r = check_client_id(s);
+  int r = um_auth_check_connack(s, p);
+  if (r == 0)
+    r = check_client_id(s);
   if (r == 0)
     r = check_present(s, present);
-  return r ? r : enter_up(s, p);
+  if (r)
+    return r;
+  um_auth_accepted(s, p);
+  if (!s->halted)
+    r = enter_up(s, p);
+  um_auth_wipe_received(p);
+  return r;
 }

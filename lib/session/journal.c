@@ -103,7 +103,10 @@ void um_journal_commit(struct um_journal *j) {
 static void release(struct um_journal *j, size_t n, size_t marks) {
   if (um_buf_append(j->out, um_buf_head(&j->held), n))
     j->failed = true;
+  j->out->secret |= j->held.secret;
   um_buf_consume(&j->held, n);
+  if (j->held.secret)
+    um_buf_release(&j->held);
   j->n_marks -= marks;
   memmove(j->marks, j->marks + marks, j->n_marks * sizeof *j->marks);
   for (size_t i = 0; i < j->n_marks; i++)

@@ -34,6 +34,7 @@ void um_session_init(struct um_session *s,
 }
 
 void um_session_done(struct um_session *s) {
+  um_auth_done(s);
   um_outbox_done(&s->outbox);
   um_inbox_done(&s->inbox);
   um_receipts_done(&s->receipts);
@@ -85,6 +86,7 @@ void um_session_down(struct um_session *s, uint64_t now, int code) {
   s->now = now;
   if (s->state == UM_SESSION_GREETING && !s->heard && closed_by_peer)
     um_greet_silent_end(s);
+  um_auth_down(s, code);
   s->state = UM_SESSION_DOWN;
   s->halted = false;
   s->journal.failed = false;
@@ -125,6 +127,7 @@ static const struct rx_rule {
     [UVMQTT_UNSUBACK] = {IN(UP), um_recv_unsuback},
     [UVMQTT_PINGRESP] = {IN(UP), recv_pingresp},
     [UVMQTT_DISCONNECT] = {IN(UP), recv_disconnect},
+    [UVMQTT_AUTH] = {IN(GREETING) | IN(UP), um_recv_auth},
 };
 
 /* An unreadable SUBACK must not make us ask again for ever; its id, if it has
@@ -166,7 +169,8 @@ static bool receiving(const struct um_session *s) {
 
 /* Codes below EREFUSED in the table are the peer's violations. */
 static bool is_violation(int err) {
-  return err <= UVMQTT_EMALFORMED && err > UVMQTT_EREFUSED;
+  return (err <= UVMQTT_EMALFORMED && err > UVMQTT_EREFUSED) ||
+         err == UVMQTT_EAUTH;
 }
 
 /* The connection is over for a reason. A violation is answered in 5.0; in 3.1.1
@@ -367,6 +371,7 @@ bool um_session_flushed(const struct um_session *s) {
 }
 
 void um_session_cancel_all(struct um_session *s, int status) {
+  um_auth_join(s);
   um_outbox_cancel_all(&s->outbox, status);
   end_receipts(s, status);
   s->halted = false;

@@ -18,6 +18,7 @@
 #ifndef UM_SESSION_SESSION_H
 #define UM_SESSION_SESSION_H
 
+#include "session/auth.h"
 #include "session/inbox.h"
 #include "session/journal.h"
 #include "session/keepalive.h"
@@ -48,7 +49,8 @@ struct um_session_config {
   const char *username; /* NULL: none */
   bool has_password;
   uvmqtt_bytes_t password;
-  const uvmqtt_message_t *will;        /* NULL: none */
+  const char *auth_method;      /* NULL: none; else events->auth is not NULL */
+  const uvmqtt_message_t *will; /* NULL: none */
   const uvmqtt_property_t *properties; /* User Properties of CONNECT */
   size_t n_properties;
   uvmqtt_protocol_t version;
@@ -70,6 +72,7 @@ struct um_session_events {
   void (*completed)(void *up, uvmqtt_request_cb cb, void *arg,
                     const uvmqtt_result_t *result); /* cb is not NULL */
   void (*notice)(void *up, const uvmqtt_notice_t *notice);
+  void (*auth)(void *up, const uvmqtt_auth_t *auth);
   um_commit_fn commit; /* NULL: memory store */
 };
 
@@ -125,6 +128,7 @@ struct um_session {
   struct um_subs subs;
   struct um_keepalive keepalive;
   struct um_limits limits;
+  struct um_auth auth;
   struct um_ending ending;
   struct um_session_counters counters;
 };
@@ -146,10 +150,10 @@ int um_session_up(struct um_session *s, uint64_t now);
 void um_session_down(struct um_session *s, uint64_t now, int code);
 
 /* 0, or an error that ended the connection: UVMQTT_EMALFORMED, _EPROTOCOL,
- * _ETOOBIG, _EQUOTA, _ETOPICALIAS (a DISCONNECT with the right reason is in
- * out for 5.0, nothing for 3.1.1), UVMQTT_EREFUSED, _EVERSION, _EDISCONNECTED,
- * _ENOCLIENTID, UM_ENOMEM; details in ending. Write out once more, close, call
- * down. The chunk is overwritten in place. */
+ * _ETOOBIG, _EQUOTA, _ETOPICALIAS, _EAUTH (a DISCONNECT with the right reason
+ * is in out for 5.0, nothing for 3.1.1), UVMQTT_EREFUSED, _EVERSION,
+ * _EDISCONNECTED, _ENOCLIENTID, UM_ENOMEM; details in ending. Write out once
+ * more, close, call down. The chunk is overwritten in place. */
 int um_session_feed(struct um_session *s, uint64_t now, uint8_t *data,
                     size_t len);
 /* No packet behind the one being delivered is looked at until resume and then

@@ -104,6 +104,8 @@ uint8_t um_reason_of_violation(int err) {
     return UVMQTT_REASON_TOPIC_ALIAS_INVALID;
   case UVMQTT_ETOOBIG:
     return UVMQTT_REASON_PACKET_TOO_LARGE;
+  case UVMQTT_EAUTH:
+    return UVMQTT_REASON_BAD_AUTHENTICATION_METHOD;
   default:
     return UVMQTT_REASON_UNSPECIFIED_ERROR;
   }

@@ -130,3 +130,45 @@ Test(buf, swap_exchanges_contents_and_nothing_else) {
   um_buf_done(&a);
   um_buf_done(&b);
 }
+
+static bool holds(const void *p, size_t len, const char *text) {
+  for (size_t i = 0; p != NULL && i + strlen(text) <= len; i++)
+    if (memcmp((const char *)p + i, text, strlen(text)) == 0)
+      return true;
+  return false;
+}
+
+Test(buf, a_secret_is_wiped_before_its_memory_is_given_to_others) {
+  struct um_pool pool = {NULL, 0};
+  um_buf_init(&b, 1000, &pool);
+  um_buf_append(&b, "secret", 6);
+  b.secret = true;
+  um_buf_consume(&b, 6);
+  cr_assert(holds(b.data, b.cap, "secret"));
+  um_buf_release(&b);
+  cr_assert_not_null(pool.block);
+  cr_assert_not(holds(pool.block, pool.size, "secret"));
+  um_buf_append(&b, "public", 6);
+  cr_assert_not(b.secret);
+  um_buf_done(&b);
+  um_pool_done(&pool);
+}
+
+Test(buf, a_secret_does_not_stay_behind_when_it_moves) {
+  struct um_buf other;
+  um_buf_init(&b, 1000, NULL);
+  um_buf_init(&other, 1000, NULL);
+  um_buf_append(&b, "secret", 6);
+  b.secret = true;
+  uint8_t *old = b.data;
+  cr_assert_not_null(um_buf_reserve(&b, 500)); /* grows: not by realloc */
+  cr_assert_neq(b.data, old);
+  cr_assert(b.secret);
+  um_buf_swap(&b, &other);
+  cr_assert_not(b.secret);
+  cr_assert(other.secret);
+  cr_assert_arr_eq(um_buf_head(&other), "secret", 6);
+  um_buf_done(&b);
+  um_buf_done(&other);
+  cr_assert_not(other.secret);
+}

@@ -102,6 +102,7 @@ Test(backoff, server_reasons_and_own_errors_choose_the_class) {
       {UVMQTT_EINSECURE, 0, UM_BACKOFF_SLOW},
       {UVMQTT_ENOCLIENTID, 0, UM_BACKOFF_SLOW},
       {UVMQTT_ECLIENTID, 0, UM_BACKOFF_SLOW},
+      {UVMQTT_EAUTH, 0, UM_BACKOFF_SLOW},
   };
   for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
     cr_expect_eq(um_backoff_class_of(rows[i].err, rows[i].reason), rows[i].c,

@@ -348,6 +348,13 @@ static bool other_address(char *ret, size_t size) {
   return found;
 }
 
+static const char *elsewhere_by; /* .auth_method */
+
+static void unasked(uvmqtt_t *m, const uvmqtt_auth_t *auth) {
+  (void)m, (void)auth;
+  cr_assert_fail("asked for what may not be said");
+}
+
 /* U07 */
 static void connects_elsewhere(const char *user, bool plain, int expected) {
   char ip[64], url[100];
@@ -360,6 +367,7 @@ static void connects_elsewhere(const char *user, bool plain, int expected) {
   broker_listens_at(&r.b, ip);
   snprintf(url, sizeof url, "mqtt://%s%s:%u", user, ip, r.b.port);
   uvmqtt_options_t o = {UVMQTT_OPTIONS_INIT, .url = url,
+                        .auth_method = elsewhere_by, .on_auth = unasked,
                         .plain_credentials = plain};
   guest_open(&r, &r.g, &o);
   guest_connect(&r.g);
@@ -382,6 +390,11 @@ Test(link, credentials_stay_here_when_the_peer_is_not_this_host) {
 
 Test(link, a_user_name_alone_is_a_secret_too) {
   connects_elsewhere("u@", false, UVMQTT_EINSECURE);
+}
+
+Test(link, an_authentication_method_is_a_secret_too) {
+  elsewhere_by = "m";
+  connects_elsewhere("", false, UVMQTT_EINSECURE);
 }
 
 Test(link, credentials_go_elsewhere_when_that_is_allowed) {

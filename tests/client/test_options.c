@@ -1,5 +1,6 @@
 #include "client/options.h"
 
+#include "base/alloc.h"
 #include "base/utf8.h"
 #include "client/rig.h"
 #include "support/suite.h"
@@ -243,6 +244,37 @@ Test(options, credentials) {
   /* [MQTT-3.1.2-22/311] */
   REFUSED(UVMQTT_ENOTSUP, .version = UVMQTT_VERSION_311, .password = {"p", 1});
   REFUSED(0, .password = {"p", 1});
+}
+
+static void never(uvmqtt_t *m, const uvmqtt_auth_t *auth) {
+  (void)m, (void)auth;
+}
+
+Test(options, authentication_methods) {
+  struct um_options r;
+  uvmqtt_options_t given = {UVMQTT_OPTIONS_INIT, URL, .auth_method = "SCRAM",
+                            .on_auth = never};
+  read_ok(&given, &r);
+  cr_expect_str_eq(r.config.auth_method, "SCRAM");
+  cr_expect_neq(r.config.auth_method, given.auth_method);
+  um_options_done(&r);
+  int result = UV_ENOMEM;
+  for (uint64_t n = 1; result != 0; n++) {
+    um_alloc_fail_at(n, true);
+    result = um_options_read(&given, &r);
+    um_alloc_fail_at(0, false);
+    cr_assert(result == 0 || result == UV_ENOMEM);
+    cr_assert_lt(n, 20);
+  }
+  um_options_done(&r);
+  REFUSED(UV_EINVAL, .auth_method = "m"); /* who would answer? */
+  REFUSED(UV_EINVAL, .auth_method = "", .on_auth = never);
+  REFUSED(UVMQTT_EUTF8, .auth_method = "\xff", .on_auth = never);
+  REFUSED(UVMQTT_EUTF8, .auth_method = repeated(65536), .on_auth = never);
+  REFUSED(UVMQTT_ENOTSUP, .auth_method = "m", .on_auth = never,
+          .version = UVMQTT_VERSION_311);
+  REFUSED(0, .auth_method = repeated(65535), .on_auth = never);
+  REFUSED(0, .on_auth = never);
 }
 
 #define WILL(...)                                                              \

@@ -62,6 +62,25 @@ Test(refusals, a_bad_password_is_refused_and_not_tried_at_speed) {
   alone(a_bad_password_is_refused_and_not_tried_at_speed);
 }
 
+static void asked_nothing_more(uvmqtt_t *m, const uvmqtt_auth_t *auth) {
+  uvmqtt_bytes_t data = {"first", 5};
+  cr_assert_eq(auth->step, UVMQTT_AUTH_START);
+  cr_assert_eq(uvmqtt_auth(m, data, NULL, 0), 0);
+}
+
+/* No packaged broker has a method of its own; that they say so is all that
+ * can be shown with them. */
+static void an_unknown_authentication_method_is_refused(struct host *h,
+                                                        const struct site *s) {
+  uvmqtt_options_t o = {UVMQTT_OPTIONS_INIT, .reconnect_min = 1,
+                        .reconnect_max = 10, .auth_method = "uvmqtt-test",
+                        .on_auth = asked_nothing_more};
+  struct peer *p = peer_new(h, s, &o);
+  expect_slow_refusal(p, UVMQTT_REASON_BAD_AUTHENTICATION_METHOD);
+  peer_close(p);
+}
+TEST_ON_5(refusals, an_unknown_authentication_method_is_refused)
+
 /* [MQTT-3.1.2-21/5] */
 static void the_servers_keep_alive_wins(struct host *h) {
   struct broker b;

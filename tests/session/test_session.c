@@ -15,6 +15,7 @@
 SUITE(session);
 
 #define SCRIPTS_MAP(X)                                                         \
+  X(auth)                                                                      \
   X(acks)                                                                      \
   X(connack)                                                                   \
   X(connect)                                                                   \

@@ -13,7 +13,7 @@
 
 #define LINES_MAX 400     /* of what one step does */
 #define REQUESTS_MAX 3000 /* of one conversation */
-#define HOOKS_MAX 16
+#define HOOKS_MAX 64
 #define OWNED_MAX 64
 #define CUTS_MAX 400
 #define WHOLE 0
@@ -97,6 +97,7 @@ static const struct {
     {UM_ECONNRESET, "ECONNRESET"},
     {UM_ETIMEDOUT, "ETIMEDOUT"},
     {UM_ENOTCONN, "ENOTCONN"},
+    {UM_EALREADY, "EALREADY"},
     {UM_EOF, "EOF"},
 };
 #define N_CODES (sizeof codes / sizeof codes[0])
@@ -390,6 +391,20 @@ static void on_notice(void *up, const uvmqtt_notice_t *n) {
   happened(up, text, 3, "notice");
 }
 
+static void on_auth(void *up, const uvmqtt_auth_t *a) {
+  static const char *const words[] = {"START", "CONTINUE", "SUCCESS"};
+  struct player *p = up;
+  char text[TEXT_MAX] = "event auth", name[40];
+  text_add(text, " %s", words[a->step]);
+  snprintf(name, sizeof name, "auth %s", words[a->step]);
+  if (strcmp(a->method, p->config.auth_method) != 0)
+    fail(p, "of another method: %s", a->method);
+  if (a->data.data != NULL)
+    text_add_bytes(text, "data", a->data.data, a->data.len);
+  text_properties_write(text, "", a->properties, a->n_properties);
+  happened(p, text, 3, name);
+}
+
 static void never_called(uvmqtt_t *m, const uvmqtt_result_t *result,
                          void *arg) {
   (void)m, (void)result, (void)arg;
@@ -549,6 +564,8 @@ static void set_config(struct player *p, const struct words *w) {
     c->client_id = own(p, words_value(w, "client_id"));
   if (words_value(w, "username") != NULL)
     c->username = own(p, words_value(w, "username"));
+  if (words_value(w, "auth_method") != NULL)
+    c->auth_method = own(p, words_value(w, "auth_method"));
   const char *password = own(p, words_value(w, "password"));
   if (password != NULL) {
     c->has_password = true;
@@ -696,6 +713,25 @@ static int unsubscribe(struct player *p, struct words *w, struct request *q,
   return err;
 }
 
+/* "data=" is empty data, no such word is none. */
+static uvmqtt_bytes_t auth_data(const struct words *w) {
+  uvmqtt_bytes_t data = {words_value(w, "data"), 0};
+  if (data.data != NULL)
+    data.len = strlen(data.data);
+  return data;
+}
+
+static int reauthenticate(struct player *p, struct words *w, struct request *q,
+                          uint64_t *id) {
+  struct text_properties props;
+  text_properties_read(&props, w, "");
+  enter(p);
+  int err = um_session_reauthenticate(&p->s, p->now, auth_data(w), props.p,
+                                      props.n, q ? never_called : NULL, q, id);
+  leave(p);
+  return err;
+}
+
 static void request(struct player *p, struct words *w) {
   struct request *q = new_request(p, w);
   struct request *record = &p->requests[p->n_requests - 1];
@@ -708,6 +744,8 @@ static void request(struct player *p, struct words *w) {
   record->id = p->s.next_id;
   int err = strcmp(verb, "publish") == 0     ? publish(p, w, q, &id)
             : strcmp(verb, "subscribe") == 0 ? subscribe(p, w, q, &id)
+            : strcmp(verb, "reauthenticate") == 0
+                ? reauthenticate(p, w, q, &id)
                                              : unsubscribe(p, w, q, &id);
   p->requesting = was;
   record->accepted = err == 0;
@@ -740,7 +778,9 @@ static void step_up(struct player *p, struct words *w, const char *rest) {
   p->ended = false;
   p->seen = 0;
   enter(p);
-  p->result = um_session_up(&p->s, p->now);
+  p->result = um_session_ask(&p->s);
+  if (p->result == 0)
+    p->result = um_session_up(&p->s, p->now);
   leave(p);
   if (p->starving && p->result != 0) {
     down(p, 0);
@@ -801,6 +841,24 @@ static void step_ping(struct player *p, struct words *w, const char *rest) {
   enter(p);
   p->result = um_session_ping(&p->s, p->now);
   leave(p);
+}
+
+/* Inside an event a refusal has no place to go to but the failure. */
+static void step_auth(struct player *p, struct words *w, const char *rest) {
+  (void)rest;
+  struct text_properties props;
+  text_properties_read(&props, w, "");
+  bool was = p->requesting;
+  p->requesting = true;
+  enter(p);
+  int err = um_session_auth(&p->s, p->now, auth_data(w), props.p, props.n);
+  leave(p);
+  memset(&props, 0xEE, sizeof props); /* copied before return */
+  p->requesting = was;
+  if (p->inside == 0 && !p->starving)
+    p->result = err;
+  else if (err != 0 && !p->starving)
+    fail(p, "refused inside an event: %s", err_name(err));
 }
 
 static void step_leave(struct player *p, struct words *w, const char *rest) {
@@ -928,6 +986,7 @@ static const struct {
     {"down", step_down, false},        {"tick", step_tick, false},
     {"block", step_block, false},      {"publish", step_request, true},
     {"subscribe", step_request, true}, {"unsubscribe", step_request, true},
+    {"reauthenticate", step_request, true}, {"auth", step_auth, true},
     {"ping", step_ping, false},        {"leave", step_leave, true},
     {"cancel_all", step_cancel, true}, {"halt", step_halt, true},
     {"kernel", step_kernel, false},    {"pause", step_pause, true},
@@ -1080,10 +1139,9 @@ static void expect(struct player *p, const char *line, int at) {
     return;
   }
   words_split(&w, line);
-  words_join(
-      &w,
-      starts(line, "event completed") || starts(line, "event notice") ? 3 : 2,
-      text);
+  bool named = starts(line, "event completed") ||
+               starts(line, "event notice") || starts(line, "event auth");
+  words_join(&w, named ? 3 : 2, text);
   lines_add(&p->expected, text, at);
 }
 
@@ -1197,6 +1255,7 @@ static struct outcome play(const char *path, const struct conversation *c,
       .message = on_message,
       .completed = on_completed,
       .notice = on_notice,
+      .auth = on_auth,
   };
   default_config(p);
   for (size_t i = 0; i < c->n && !p->failed; i++)

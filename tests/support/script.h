@@ -22,6 +22,8 @@
  *   publish [topic= payload= qos= retain= PROPERTIES] [as NAME]
  *   subscribe FILTERS [PROPERTIES] [as NAME]      a/+:1,b:0n
  *   unsubscribe FILTERS [PROPERTIES] [as NAME]
+ *   auth [data=] [PROPERTIES]                    answers "event auth"
+ *   reauthenticate [data=] [PROPERTIES] [as NAME]
  *   ping
  *   leave REASON [PROPERTIES]
  *   cancel_all CODE
@@ -30,13 +32,14 @@
  *   written N                  it takes N
  *   store done [N]             all, or N, batches are durable (store=late)
  *   on EVENT do STEP           once, inside the next such event: a request,
- *                              leave, cancel_all, halt, pause or resume. EVENT
- * is a word of the list below, or "completed NAME" whole: WHY not played with
- * the input cut
+ *                              auth, leave, cancel_all, halt, pause or resume.
+ *                              EVENT is a word of the list below, "completed
+ *                              NAME" or "auth START|CONTINUE|SUCCESS"
+ *   whole: WHY                 not played with the input cut
  *
  * What follows
  *   -> PACKET                  the session sends
- *   event connected|message|notice|completed ...
+ *   event connected|message|notice|auth|completed ...
  *   commit KIND ...            handed to the store
  *   fails CODE [reason= text=]                    the step's result
  *   state UP, deadline +N|never, flushed yes|no, paused yes|no, version 4|5,

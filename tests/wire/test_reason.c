@@ -78,6 +78,7 @@ Test(reason, of_a_violation_names_it) {
   cr_assert_eq(um_reason_of_violation(UVMQTT_EQUOTA), 0x93);
   cr_assert_eq(um_reason_of_violation(UVMQTT_ETOPICALIAS), 0x94);
   cr_assert_eq(um_reason_of_violation(UVMQTT_ETOOBIG), 0x95);
+  cr_assert_eq(um_reason_of_violation(UVMQTT_EAUTH), 0x8C);
   cr_assert_eq(um_reason_of_violation(-1), 0x80);
 }
 
