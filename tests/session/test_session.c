@@ -16,6 +16,7 @@ SUITE(session);
 
 #define SCRIPTS_MAP(X)                                                         \
   X(acks)                                                                      \
+  X(alias)                                                                     \
   X(connack)                                                                   \
   X(connect)                                                                   \
   X(fallback)                                                                  \
