@@ -24,11 +24,11 @@ static uint16_t aliases_of(const struct peer *p) {
 
 static struct peer *peer_with(struct host *h, const struct site *s,
                               const char *id, int64_t out, uint16_t in) {
-  uvmqtt_options_t o = {UVMQTT_OPTIONS_INIT,    .client_id = unique(id),
+  uvmqtt_options_t o = {UVMQTT_OPTIONS_INIT, .client_id = unique(id),
                         .topic_alias_out = out, .topic_alias_maximum = in,
                         /* mosquitto 2.0 saves no session begun clean */
-                        .session = UVMQTT_SESSION_RESUME,
-                        .reconnect_min = 1,     .reconnect_max = 50};
+                        .session = UVMQTT_SESSION_RESUME, .reconnect_min = 1,
+                        .reconnect_max = 50};
   struct peer *p = peer_new(h, s, &o);
   peer_connect(p);
   return p;
