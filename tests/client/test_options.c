@@ -100,10 +100,10 @@ Test(options, given_values_are_taken) {
 }
 
 Test(options, off_says_none_where_zero_says_default) {
-  uvmqtt_options_t o = {UVMQTT_OPTIONS_INIT, URL, .keep_alive = UVMQTT_OFF,
-                        .session_expiry = UVMQTT_OFF,
-                        .reconnect_max = UVMQTT_OFF,
-                        .topic_alias_out = UVMQTT_OFF};
+  uvmqtt_options_t o = {
+      UVMQTT_OPTIONS_INIT,         URL,
+      .keep_alive = UVMQTT_OFF,    .session_expiry = UVMQTT_OFF,
+      .reconnect_max = UVMQTT_OFF, .topic_alias_out = UVMQTT_OFF};
   struct um_options r;
   read_ok(&o, &r);
   cr_expect_eq(r.config.topic_alias_out, 0);

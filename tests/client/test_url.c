@@ -161,10 +161,10 @@ Test(url, a_reference_names_a_host_and_perhaps_a_port) {
 
 Test(url, a_reference_that_is_more_or_less_than_that_is_refused) {
   static const char *const wrong[] = {
-      "",       " ",      " first",  ":1",      "h:",      "h:0",
-      "h:x",    "h:1:2",  "h:65536", "[::1",    "[::1]x",  "[]",
-      "u@h",    "u:p@h",  "//h",     "mqtt://h", "h/path", "h?q",
-      "h\t",    "\x01",   "h\r\n",   "wss://h:1",
+      "",    " ",     " first",  ":1",        "h:",     "h:0",
+      "h:x", "h:1:2", "h:65536", "[::1",      "[::1]x", "[]",
+      "u@h", "u:p@h", "//h",     "mqtt://h",  "h/path", "h?q",
+      "h\t", "\x01",  "h\r\n",   "wss://h:1",
   };
   struct um_url from, u;
   char longer[300];
