@@ -47,6 +47,7 @@ static void begin_with(const uvmqtt_options_t *o,
   memset(&policy, 0, sizeof policy);
   policy.verdict = verdict;
   rig_open(&r);
+  r.crowded = true; /* the other brokers */
   broker_open(&other, &r.loop);
   broker_open(&third, &r.loop);
   guest_open(&r, &r.g, o);
