@@ -57,6 +57,11 @@ UVMQTT_EXTERN int uvmqtt_connect(uvmqtt_t *m);
  * cb may be NULL; with QoS 0 nothing is then kept of it once it is sent.
  * ret_id may be NULL; the id is never 0 and never used again.
  *
+ * Topic Aliases are given by the client itself (option topic_alias_out); a
+ * TOPIC_ALIAS among the properties is UVMQTT_EPROPERTY. A message sent again
+ * has its full topic, so at QoS 1 and 2 the full topic must fit into the
+ * server's Maximum Packet Size.
+ *
  * Refused with: UV_EINVAL, UVMQTT_ETOPIC, UVMQTT_EQOS, UVMQTT_EPROPERTY,
  * UVMQTT_EUTF8, UVMQTT_ETOOBIG (over 268,435,455 bytes), UVMQTT_EFULL,
  * UV_ENOMEM, UV_ECANCELED (closing). */
@@ -234,6 +239,12 @@ typedef struct uvmqtt_stats_s {
 
 /* Fills *ret up to ret->size. UV_EINVAL when a pointer is NULL or size is 0. */
 UVMQTT_EXTERN int uvmqtt_get_stats(const uvmqtt_t *m, uvmqtt_stats_t *ret);
+
+/* Fills *ret up to ret->size with what is in force on this connection. The
+ * strings are valid until the next call into the client or the next turn of
+ * the loop. UV_EINVAL when a pointer is NULL or size is 0; UV_ENOTCONN when
+ * not online, be it before CONNACK or after uvmqtt_disconnect began. */
+UVMQTT_EXTERN int uvmqtt_get_limits(const uvmqtt_t *m, uvmqtt_limits_t *ret);
 
 #ifdef __cplusplus
 }

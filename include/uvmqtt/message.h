@@ -77,6 +77,52 @@ typedef struct uvmqtt_connack_s {
   size_t n_properties;
 } uvmqtt_connack_t;
 
+/* What server and client agreed on for this connection: what the server said,
+ * or the standard's default where it said nothing. Outgoing messages and
+ * filters beyond it complete with UVMQTT_ENOTSUP or UVMQTT_ETOOBIG. */
+typedef struct uvmqtt_limits_s {
+  size_t size;                  /* set it to sizeof(uvmqtt_limits_t) */
+  uint8_t version;              /* 5, or 4 for MQTT 3.1.1 */
+  uint16_t keep_alive;          /* seconds, 0 is none */
+  uint16_t receive_maximum;     /* QoS 1 and 2 messages in flight; the least of
+                                   the server's and the option max_inflight */
+  uint32_t maximum_packet_size; /* outgoing, bytes */
+  uint8_t maximum_qos;          /* outgoing */
+  bool retain_available;
+  bool wildcard_available;      /* in filters */
+  bool shared_available;        /* $share/... */
+  bool identifier_available;    /* Subscription Identifier */
+  uint16_t topic_alias_maximum; /* that we may use; 0 is none */
+  uint32_t session_expiry;      /* seconds in force, the server's when it had
+                                   another wish (3.2.2.3.2); 3.1.1 without
+                                   UVMQTT_SESSION_CLEAN: UVMQTT_FOREVER */
+  const char *response_information; /* NULL: none, see the option
+                                       request_response_information */
+  const char *client_id;            /* yours, ours or assigned; never NULL */
+} uvmqtt_limits_t;
+
+/* A CONNACK or DISCONNECT with reason 0x9C (use another server) or 0x9D (server
+ * moved) and a Server Reference (4.11). */
+typedef struct uvmqtt_redirect_s {
+  uint8_t reason;        /* 0x9C or 0x9D */
+  const char *reference; /* the server's words: "host", "host:port" or
+                            "[::1]:port", or several, with blanks between them;
+                            nothing vouches for it, on a clear-text transport
+                            anybody on the way may have written it */
+  bool permanent;        /* 0x9D */
+} uvmqtt_redirect_t;
+
+typedef enum {
+  /* Not followed: slow retry, 30 s at least, with the server as configured. */
+  UVMQTT_REDIRECT_IGNORE,
+  /* The first entry of the reference is connected to at once: by the same
+   * transport with the same verification (of the new name), the scheme's port
+   * when none is given, without user name, password and Will. */
+  UVMQTT_REDIRECT_FOLLOW,
+  /* With them. */
+  UVMQTT_REDIRECT_FOLLOW_WITH_CREDENTIALS,
+} uvmqtt_redirect_verdict_t;
+
 /* Where in its life a connection was. */
 #define UVMQTT_PHASE_MAP(X)                                                    \
   X(NONE, "none")                                                              \

@@ -48,6 +48,8 @@ typedef void (*uvmqtt_disconnect_cb)(uvmqtt_t *m,
 typedef void (*uvmqtt_state_cb)(uvmqtt_t *m, const uvmqtt_transition_t *step);
 typedef void (*uvmqtt_notice_cb)(uvmqtt_t *m, const uvmqtt_notice_t *notice);
 typedef void (*uvmqtt_auth_cb)(uvmqtt_t *m, const uvmqtt_auth_t *auth);
+typedef uvmqtt_redirect_verdict_t (*uvmqtt_redirect_cb)(
+    uvmqtt_t *m, const uvmqtt_redirect_t *redirect);
 
 typedef struct uvmqtt_options_s {
   size_t size; /* UVMQTT_OPTIONS_INIT sets it; must come first */
@@ -109,8 +111,24 @@ typedef struct uvmqtt_options_s {
   uint16_t max_inflight;        /* outgoing QoS 1 and 2 at once. Default: the
                                    server's Receive Maximum; on 3.1.1, where
                                    servers have limits and cannot say so, 20 */
+  uint16_t topic_alias_maximum; /* inbound Topic Aliases announced to a 5.0
+                                   server, default 0; each may hold a topic
+                                   of up to 64 KiB. Messages come with their
+                                   topic and without the property */
+  int64_t topic_alias_out;      /* outgoing ones, up to 65,535: assigned by
+                                   the client to topics used again and again,
+                                   as far as the server allows. Default 64,
+                                   UVMQTT_OFF: none */
   uint32_t queue_messages;      /* outgoing requests held, default 10,000 */
   uint64_t queue_bytes;         /* and their bytes, default 64 MiB */
+
+  /* 5.0: asks the server for Response Information, a basis for response
+   * topics; it need not give any. See uvmqtt_get_limits. */
+  bool request_response_information;
+  /* 5.0: the server shall not send Reason Strings and User Properties but in
+   * CONNACK, PUBLISH and DISCONNECT; if it does, it is a protocol error
+   * ([MQTT-3.1.2-29]). */
+  bool no_problem_information;
 
   /* Time, in ms. */
   uint32_t connect_timeout;  /* from the look-up to CONNACK, default 30,000 */
@@ -133,6 +151,14 @@ typedef struct uvmqtt_options_s {
   uvmqtt_state_cb on_state;           /* each step, see uvmqtt_transition_t */
   uvmqtt_notice_cb on_notice;
   uvmqtt_auth_cb on_auth; /* with auth_method: each step, see uvmqtt_auth */
+
+  /* May the client go where the server sends it? Asked for each redirect, just
+   * before on_disconnect, and only when there would be another attempt. NULL:
+   * UVMQTT_REDIRECT_IGNORE. What is followed counts for the next attempt only
+   * (0x9C) or until close (0x9D). A reference that cannot be used is ignored,
+   * and so is the sixth redirect without a stable connection in between, after
+   * which the client begins again with its url. */
+  uvmqtt_redirect_cb on_redirect;
 
   void *data; /* uvmqtt_get_data returns it */
 } uvmqtt_options_t;

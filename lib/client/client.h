@@ -6,6 +6,7 @@
 #include "client/backoff.h"
 #include "client/loop.h"
 #include "client/options.h"
+#include "client/redirect.h"
 #include "net/handles.h"
 #include "net/stream.h"
 #include "session/session.h"
@@ -49,6 +50,7 @@ struct uvmqtt_s {
   bool overdue;      /* deadline passed once; read once more, then act */
   unsigned poisoned; /* connections in a row ended by violations */
   struct um_backoff backoff;
+  struct um_redirect redirect;
   struct um_leave leave;
   int64_t retry_in;
 

@@ -61,9 +61,10 @@ static void close_stream(uvmqtt_t *m) {
 /* Opening. */
 
 static int make_stream(uvmqtt_t *m) {
+  const struct um_url *url = um_redirect_target(m);
   struct um_tcp_options options = {
-      .host = m->options.url.host,
-      .port = m->options.url.port,
+      .host = url->host,
+      .port = url->port,
       .address_timeout = m->options.address_timeout,
       .unref = m->handles.unref,
       .read_buffer = uv_buf_init((char *)m->loop->read_buffer, UM_READ_BUFFER),
@@ -81,6 +82,8 @@ static void open_link(uvmqtt_t *m) {
   m->stats.attempts++;
   m->address[0] = '\0';
   um_report_clear(m);
+  um_session_opening(&m->session);
+  um_redirect_open(m);
   int r = make_stream(m);
   if (r) {
     wait_again(m, r);
@@ -162,13 +165,15 @@ static int64_t next_delay(uvmqtt_t *m, int code) {
   if (was_stable(m, now)) {
     um_backoff_reset(&m->backoff);
     m->was_stable = true;
+    um_redirect_stable(m);
   }
   bool poison = is_poison(m, code, now);
+  bool redirected = um_redirect_ended(m, code);
   if (m->wanted && m->kicked)
     return 1; /* left and asked for again */
   if (!m->wanted || !m->options.reconnect)
     return UVMQTT_OFF;
-  if (m->session.ending.retry_now && !poison)
+  if (redirected || (m->session.ending.retry_now && !poison))
     return 1;
   enum um_backoff_class c =
       poison ? UM_BACKOFF_POISON
@@ -384,6 +389,7 @@ void um_link_tick(uvmqtt_t *m) {
 static void on_left(uvmqtt_t *m) {
   uvmqtt_close_cb cb = m->close_cb;
   void *arg = m->close_arg;
+  um_redirect_done(m);
   um_options_done(&m->options);
   um_free(m);
   if (cb != NULL)

@@ -14,6 +14,7 @@ enum {
   KEEP_ALIVE = 60,                   /* s */
   RECEIVE_MAXIMUM = 64,              /* messages */
   MAXIMUM_PACKET_SIZE = 1024 * 1024, /* bytes */
+  TOPIC_ALIAS_OUT = 64,
   QUEUE_MESSAGES = 10000,
   QUEUE_BYTES = 64 * 1024 * 1024,
   CONNECT_TIMEOUT = 30000, /* ms */
@@ -78,11 +79,14 @@ static int read_modes(const uvmqtt_options_t *o, struct um_session_config *c) {
 
 static int read_numbers(const uvmqtt_options_t *o, struct um_options *ret) {
   struct um_session_config *c = &ret->config;
-  uint32_t keep_alive;
+  uint32_t keep_alive, topic_alias_out;
   int r = read_number(o->keep_alive, KEEP_ALIVE, UINT16_MAX, &keep_alive);
   if (r == 0)
     r = read_number(o->session_expiry, SESSION_EXPIRY, UVMQTT_FOREVER,
                     &c->session_expiry);
+  if (r == 0)
+    r = read_number(o->topic_alias_out, TOPIC_ALIAS_OUT, UINT16_MAX,
+                    &topic_alias_out);
   if (r == 0)
     r = read_number(o->reconnect_max, RECONNECT_MAX, UINT32_MAX,
                     &ret->reconnect_max);
@@ -94,6 +98,10 @@ static int read_numbers(const uvmqtt_options_t *o, struct um_options *ret) {
   c->receive_maximum =
       (uint16_t)or_default(o->receive_maximum, RECEIVE_MAXIMUM);
   c->max_inflight = o->max_inflight;
+  c->topic_alias_maximum = o->topic_alias_maximum;
+  c->topic_alias_out = (uint16_t)topic_alias_out;
+  c->request_response_information = o->request_response_information;
+  c->no_problem_information = o->no_problem_information;
   c->maximum_packet_size =
       or_default(o->maximum_packet_size, MAXIMUM_PACKET_SIZE);
   c->queue_messages = or_default(o->queue_messages, QUEUE_MESSAGES);
@@ -211,16 +219,33 @@ static void read_callbacks(const uvmqtt_options_t *o, struct um_options *ret) {
   ret->on_state = o->on_state;
   ret->on_notice = o->on_notice;
   ret->on_auth = o->on_auth;
+  ret->on_redirect = o->on_redirect;
 }
 
-static void point_config(struct um_options *o) {
+static void hide_secrets(struct um_session_config *c) {
+  c->username = NULL;
+  c->has_password = false;
+  c->password = (uvmqtt_bytes_t){NULL, 0};
+  c->auth_method = NULL;
+  c->will = NULL;
+}
+
+void um_options_lend(struct um_options *o, bool secrets) {
   struct um_session_config *c = &o->config;
-  c->client_id = o->client_id;
+  hide_secrets(c);
+  if (!secrets)
+    return;
   c->username = o->username;
   c->has_password = o->password != NULL;
   c->password = (uvmqtt_bytes_t){o->password, o->password_len};
   c->auth_method = o->auth_method;
   c->will = o->will == NULL ? NULL : &o->will->u.message;
+}
+
+static void point_config(struct um_options *o) {
+  struct um_session_config *c = &o->config;
+  c->client_id = o->client_id;
+  um_options_lend(o, true);
   if (o->properties == NULL)
     return;
   c->properties = o->properties->properties;

@@ -28,10 +28,14 @@ struct um_options {
   uvmqtt_state_cb on_state;
   uvmqtt_notice_cb on_notice;
   uvmqtt_auth_cb on_auth; /* not NULL when auth_method is not */
+  uvmqtt_redirect_cb on_redirect;
 };
 
 /* The errors of uvmqtt_new. *ret needs um_options_done on success only. */
 int um_options_read(const uvmqtt_options_t *from, struct um_options *ret);
+/* What the session says from now on: with user name, password and Will, or, to
+ * a server that may not know them, without. */
+void um_options_lend(struct um_options *o, bool secrets);
 void um_options_done(struct um_options *o); /* wipes the secrets */
 
 #endif

@@ -113,9 +113,10 @@ static bool legal_host(const char *host) {
 }
 
 static bool parse(char *text, struct um_url *u) {
-  char *s = after_scheme(text, &u->port);
+  char *s = after_scheme(text, &u->default_port);
   if (s == NULL)
     return false;
+  u->port = u->default_port;
   size_t len = strlen(s);
   if (len != 0 && s[len - 1] == '/') /* "mqtt://host/" is the same */
     s[len - 1] = '\0';
@@ -141,4 +142,27 @@ int um_url_parse(const char *text, struct um_url *ret) {
   }
   *ret = u;
   return 0;
+}
+
+static int take_reference(struct um_url *u) {
+  bool good = parse_host_port(u->memory, u) && legal_host(u->host);
+  if (!good)
+    um_url_done(u);
+  return good ? 0 : UVMQTT_EURL;
+}
+
+int um_url_elsewhere(const struct um_url *from, const char *reference,
+                     struct um_url *ret) {
+  size_t len = strcspn(reference, " ");
+  struct um_url u = {.size = len + 1,
+                     .port = from->default_port,
+                     .default_port = from->default_port};
+  u.memory = um_calloc(1, u.size);
+  if (u.memory == NULL)
+    return UM_ENOMEM;
+  memcpy(u.memory, reference, len);
+  int r = take_reference(&u);
+  if (r == 0)
+    *ret = u;
+  return r;
 }

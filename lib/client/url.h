@@ -12,10 +12,16 @@ struct um_url {
   const char *username; /* NULL: none; percent-decoded */
   const char *password; /* NULL: none; percent-decoded */
   uint16_t port;
+  uint16_t default_port; /* of its scheme */
 };
 
 /* 0, UVMQTT_EURL, or UM_ENOMEM. */
 int um_url_parse(const char *text, struct um_url *ret);
+/* The first entry of a Server Reference (4.11): "host", "host:port" or
+ * "[::1]:port", reached in the same way as `from`. No credentials. 0,
+ * UVMQTT_EURL, or UM_ENOMEM. */
+int um_url_elsewhere(const struct um_url *from, const char *reference,
+                     struct um_url *ret);
 void um_url_done(struct um_url *u); /* wipes */
 
 #endif

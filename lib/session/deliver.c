@@ -78,11 +78,12 @@ static int deliver_qos2(struct um_session *s, struct um_packet *p) {
 }
 
 int um_recv_publish(struct um_session *s, struct um_packet *p) {
-  /* We announced a Topic Alias Maximum of 0. */
-  if (p->n_properties != 0 &&
-      uvmqtt_property_find(p->properties, p->n_properties,
-                           UVMQTT_PROPERTY_TOPIC_ALIAS) != NULL)
-    return UVMQTT_ETOPICALIAS;
+  /* whatever comes of the message: the alias counts from now on */
+  int r = p->n_properties == 0
+              ? 0
+              : um_alias_in_resolve(&s->alias_in, &s->scratch, p);
+  if (r)
+    return r;
   switch (p->u.publish.qos) {
   case 0:
     deliver(s, p);

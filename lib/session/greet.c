@@ -9,11 +9,7 @@
 #include <string.h>
 
 #define SILENT_ENDS_MAX 2u
-#define OWN_PROPERTIES 3u /* of CONNECT, besides the user's */
-
-static const char *client_id(const struct um_session *s) {
-  return s->assigned_id != NULL ? s->assigned_id : s->config->client_id;
-}
+#define OWN_PROPERTIES 6u /* of CONNECT, besides the user's */
 
 /* KEEP stays clean until a CONNACK accepted us: nothing was sent before, and
  * what the server may hold is an earlier program's. */
@@ -24,9 +20,11 @@ static bool wants_clean(const struct um_session *s) {
          !s->have_session;
 }
 
+/* 3.1.1 sessions have no end of their own. */
 static uint32_t session_expiry(const struct um_session *s) {
-  return s->config->mode == UVMQTT_SESSION_CLEAN ? 0
-                                                 : s->config->session_expiry;
+  if (s->config->mode == UVMQTT_SESSION_CLEAN)
+    return 0;
+  return s->version == UM_V311 ? UVMQTT_FOREVER : s->config->session_expiry;
 }
 
 static void add_num(uvmqtt_property_t *list, size_t *n, uvmqtt_property_id_t id,
@@ -48,6 +46,13 @@ static size_t own_properties(const struct um_session *s,
   if (c->maximum_packet_size <= UM_PACKET_MAX)
     add_num(list, &n, UVMQTT_PROPERTY_MAXIMUM_PACKET_SIZE,
             c->maximum_packet_size);
+  if (c->topic_alias_maximum != 0)
+    add_num(list, &n, UVMQTT_PROPERTY_TOPIC_ALIAS_MAXIMUM,
+            c->topic_alias_maximum);
+  if (c->request_response_information)
+    add_num(list, &n, UVMQTT_PROPERTY_REQUEST_RESPONSE_INFORMATION, 1);
+  if (c->no_problem_information)
+    add_num(list, &n, UVMQTT_PROPERTY_REQUEST_PROBLEM_INFORMATION, 0);
   return n;
 }
 
@@ -56,7 +61,7 @@ static int check_311(const struct um_session *s) {
     return 0;
   if (s->config->has_password && s->config->username == NULL)
     return UVMQTT_ENOTSUP; /* [MQTT-3.1.2-22/311] */
-  if (*client_id(s) == '\0' && !wants_clean(s))
+  if (*um_session_client_id(s) == '\0' && !wants_clean(s))
     return UVMQTT_ECLIENTID; /* [MQTT-3.1.3-7/311] */
   return 0;
 }
@@ -71,7 +76,7 @@ static int send_connect(struct um_session *s, const uvmqtt_property_t *props,
       .u.connect = {.version = s->version,
                     .clean_start = s->clean_sent,
                     .keep_alive = c->keep_alive,
-                    .client_id = client_id(s),
+                    .client_id = um_session_client_id(s),
                     .username = c->username,
                     .has_password = c->has_password,
                     .password = c->password,
@@ -84,7 +89,7 @@ static int send_connect(struct um_session *s, const uvmqtt_property_t *props,
 
 static void note_connect(struct um_session *s) {
   struct um_store_op record = {.kind = UM_STORE_META,
-                               .client_id = client_id(s),
+                               .client_id = um_session_client_id(s),
                                .version = s->version,
                                .session_may_exist = true};
   um_journal_put(&s->journal, &record);
@@ -158,10 +163,25 @@ static void copy_reason_string(struct um_session *s,
   s->ending.reason_string[len] = '\0';
 }
 
+static bool is_redirect(uint8_t reason) {
+  return reason == UVMQTT_REASON_USE_ANOTHER_SERVER ||
+         reason == UVMQTT_REASON_SERVER_MOVED;
+}
+
+/* Without memory it is as if the server had named none. */
+static void copy_reference(struct um_session *s, const struct um_packet *p) {
+  const uvmqtt_property_t *found = uvmqtt_property_find(
+      p->properties, p->n_properties, UVMQTT_PROPERTY_SERVER_REFERENCE);
+  if (found != NULL)
+    s->ending.server_reference = um_strdup(found->value.str);
+}
+
 void um_greet_note_reason(struct um_session *s, const struct um_packet *p,
                           uint8_t reason) {
   s->ending.reason = reason;
   copy_reason_string(s, p);
+  if (is_redirect(reason))
+    copy_reference(s, p);
 }
 
 static int refused(struct um_session *s, const struct um_packet *p,
@@ -177,7 +197,7 @@ static int refused(struct um_session *s, const struct um_packet *p,
 /* The identifier that the server made, kept for all later connections. */
 static int check_client_id(struct um_session *s) {
   const char *assigned = s->limits.assigned_client_id;
-  bool asked = *client_id(s) == '\0';
+  bool asked = *um_session_client_id(s) == '\0';
   if (assigned != NULL && !asked)
     return UVMQTT_EPROTOCOL;
   if (s->version == UM_V311 || !asked)
@@ -191,6 +211,17 @@ static int check_client_id(struct um_session *s) {
     return UM_ENOMEM;
   note_connect(s); /* R4 */
   return 0;
+}
+
+static int keep_response_information(struct um_session *s) {
+  const char *from = s->limits.response_information;
+  um_free(s->response_information);
+  s->response_information = from == NULL ? NULL : um_strdup(from);
+  return from != NULL && s->response_information == NULL ? UM_ENOMEM : 0;
+}
+
+static uint16_t lesser(uint16_t a, uint16_t b) {
+  return a < b ? a : b;
 }
 
 static void tell(struct um_session *s, uvmqtt_notice_kind_t kind) {
@@ -216,7 +247,7 @@ static void tell_connected(struct um_session *s, const struct um_packet *p) {
   uvmqtt_connack_t connack = {
       .version = s->version,
       .session_present = p->u.connack.session_present,
-      .client_id = client_id(s),
+      .client_id = um_session_client_id(s),
       .keep_alive = l->keep_alive,
       .receive_maximum = l->receive_maximum,
       .maximum_packet_size = l->maximum_packet_size,
@@ -252,6 +283,14 @@ static int enter_up(struct um_session *s, const struct um_packet *p) {
   return 0;
 }
 
+static void read_limits(struct um_session *s, const struct um_packet *p) {
+  struct um_asked asked = {.version = s->version,
+                           .keep_alive = s->config->keep_alive,
+                           .max_inflight = s->config->max_inflight,
+                           .session_expiry = session_expiry(s)};
+  um_limits_read(&s->limits, &asked, p);
+}
+
 int um_recv_connack(struct um_session *s, struct um_packet *p) {
   bool present = p->u.connack.session_present;
   uint8_t reason =
@@ -260,9 +299,12 @@ int um_recv_connack(struct um_session *s, struct um_packet *p) {
     return UVMQTT_EPROTOCOL;
   if (reason != 0)
     return refused(s, p, reason);
-  um_limits_read(&s->limits, s->version, s->config->keep_alive,
-                 s->config->max_inflight, p);
+  read_limits(s, p);
+  um_alias_out_open(&s->alias_out, lesser(s->limits.topic_alias_maximum,
+                                          s->config->topic_alias_out));
   int r = um_auth_check_connack(s, p);
+  if (r == 0)
+    r = keep_response_information(s);
   if (r == 0)
     r = check_client_id(s);
   if (r == 0)

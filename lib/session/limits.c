@@ -34,6 +34,15 @@ static void read_property(struct um_limits *l, const uvmqtt_property_t *p) {
   case UVMQTT_PROPERTY_SUBSCRIPTION_IDENTIFIER_AVAILABLE:
     l->identifier_available = p->value.num != 0;
     break;
+  case UVMQTT_PROPERTY_TOPIC_ALIAS_MAXIMUM:
+    l->topic_alias_maximum = (uint16_t)p->value.num;
+    break;
+  case UVMQTT_PROPERTY_SESSION_EXPIRY_INTERVAL: /* 3.2.2.3.2 */
+    l->session_expiry = p->value.num;
+    break;
+  case UVMQTT_PROPERTY_RESPONSE_INFORMATION:
+    l->response_information = p->value.str;
+    break;
   case UVMQTT_PROPERTY_ASSIGNED_CLIENT_IDENTIFIER:
     l->assigned_client_id = p->value.str;
     break;
@@ -47,17 +56,18 @@ static uint16_t least(uint16_t a, uint16_t b) {
 }
 
 /* What the user, or experience with 3.1.1 servers, allows. */
-static uint16_t inflight_cap(uint8_t version, uint16_t max_inflight) {
-  if (max_inflight != 0)
-    return max_inflight;
-  return version == UM_V311 ? UM_INFLIGHT_311 : UINT16_MAX;
+static uint16_t inflight_cap(const struct um_asked *asked) {
+  if (asked->max_inflight != 0)
+    return asked->max_inflight;
+  return asked->version == UM_V311 ? UM_INFLIGHT_311 : UINT16_MAX;
 }
 
-void um_limits_read(struct um_limits *l, uint8_t version, uint16_t keep_alive,
-                    uint16_t max_inflight, const struct um_packet *connack) {
+void um_limits_read(struct um_limits *l, const struct um_asked *asked,
+                    const struct um_packet *connack) {
   *l = (struct um_limits){
-      .version = version,
-      .keep_alive = keep_alive,
+      .version = asked->version,
+      .keep_alive = asked->keep_alive,
+      .session_expiry = asked->session_expiry,
       .receive_maximum = 65535,
       .maximum_packet_size = PACKET_SIZE_MAX,
       .maximum_qos = 2,
@@ -68,8 +78,7 @@ void um_limits_read(struct um_limits *l, uint8_t version, uint16_t keep_alive,
   };
   for (size_t i = 0; i < connack->n_properties; i++)
     read_property(l, &connack->properties[i]);
-  l->receive_maximum =
-      least(l->receive_maximum, inflight_cap(version, max_inflight));
+  l->receive_maximum = least(l->receive_maximum, inflight_cap(asked));
   if (l->maximum_packet_size > PACKET_SIZE_MAX)
     l->maximum_packet_size = PACKET_SIZE_MAX;
 }

@@ -14,16 +14,28 @@ struct um_limits {
   bool wildcard_available;
   bool shared_available;
   bool identifier_available;
-  const char *assigned_client_id; /* borrowed from the CONNACK, or NULL */
+  uint16_t topic_alias_maximum;
+  uint32_t session_expiry; /* seconds, as asked or as the server overrides */
+  /* borrowed from the CONNACK, or NULL */
+  const char *assigned_client_id;
+  const char *response_information;
 };
 
-/* Reads them from a CONNACK. max_inflight bounds receive_maximum, 0: it does
- * not, but a 3.1.1 server, which cannot say it, is taken to allow
+/* What CONNECT said, or would have. max_inflight bounds receive_maximum; 0: it
+ * does not, but a 3.1.1 server, which cannot say it, is taken to allow
  * UM_INFLIGHT_311. */
-void um_limits_read(struct um_limits *l, uint8_t version, uint16_t keep_alive,
-                    uint16_t max_inflight, const struct um_packet *connack);
+struct um_asked {
+  uint8_t version;
+  uint16_t keep_alive;
+  uint16_t max_inflight;
+  uint32_t session_expiry;
+};
 
 #define UM_INFLIGHT_311 20u
+
+/* Reads them from a CONNACK. */
+void um_limits_read(struct um_limits *l, const struct um_asked *asked,
+                    const struct um_packet *connack);
 
 /* 0, or what to complete an op with: UVMQTT_ENOTSUP (QoS, RETAIN, properties
  * or subscription options that the server or 3.1.1 does not have),

@@ -108,8 +108,7 @@ int um_session_publish(struct um_session *s, uint64_t now,
                     .payload = m->payload,
                     .retain = m->retain},
   };
-  if (um_limits_check(&s->limits, &p, s->config->drop_properties) ||
-      expiry_of(s, m) <= now)
+  if (um_send_check(s, &p) || expiry_of(s, m) <= now)
     return publish_queued(s, m, cb, arg, ret_id); /* completes from there */
   return publish_now(s, &p, cb, arg, ret_id);
 }

@@ -4,8 +4,8 @@
 #include "base/mutant.h"
 #include <string.h>
 
-static int encode(struct um_session *s, struct um_buf *to,
-                  const struct um_packet *p) {
+static int put(struct um_session *s, struct um_buf *to,
+               const struct um_packet *p) {
   size_t before = s->out.len;
   int r = um_encode(to, s->version, p);
   if (r)
@@ -16,6 +16,42 @@ static int encode(struct um_session *s, struct um_buf *to,
   s->appended += s->out.len - before;
   um_keepalive_sent(&s->keepalive, s->now);
   return 0;
+}
+
+static int put_aliased(struct um_session *s, const struct um_packet *p) {
+  struct um_aliased a;
+  if (!um_alias_out_apply(&s->alias_out, s->version,
+                          s->limits.maximum_packet_size, p, &a))
+    return put(s, &s->out, p);
+  int r = put(s, &s->out, &a.packet);
+  if (r == 0)
+    um_alias_out_sent(&s->alias_out, &a);
+  return r;
+}
+
+/* What is held back has no alias: a message of QoS 0 may overtake it. */
+static int encode(struct um_session *s, struct um_buf *to,
+                  const struct um_packet *p) {
+  bool may_alias = s->alias_out.max != 0 && to == &s->out;
+  return may_alias && p->type == UVMQTT_PUBLISH ? put_aliased(s, p)
+                                                : put(s, to, p);
+}
+
+/* A message that may have to be sent again must fit with its topic; one of QoS
+ * 0 is sent once, and here. */
+static bool fits_aliased(struct um_session *s, const struct um_packet *p) {
+  struct um_aliased a;
+  size_t most = s->limits.maximum_packet_size;
+  if (p->type != UVMQTT_PUBLISH || p->u.publish.qos != 0 ||
+      !um_alias_out_apply(&s->alias_out, s->version, most, p, &a))
+    return false;
+  size_t size = um_encoded_size(s->version, &a.packet);
+  return size != 0 && size <= most;
+}
+
+int um_send_check(struct um_session *s, const struct um_packet *p) {
+  int r = um_limits_check(&s->limits, p, s->config->drop_properties);
+  return r == UVMQTT_ETOOBIG && fits_aliased(s, p) ? 0 : r;
 }
 
 int um_send(struct um_session *s, const struct um_packet *p) {
@@ -157,7 +193,7 @@ static int send_op(struct um_session *s, struct um_op *op) {
   }
   count_down(s, op);
   um_op_packet(op, &p);
-  int r = um_limits_check(&s->limits, &p, s->config->drop_properties);
+  int r = um_send_check(s, &p);
   if (r) {
     refuse(s, op, r);
     return 0;

@@ -12,6 +12,9 @@ int um_send_guarded(struct um_session *s, const struct um_packet *p);
 /* PUBACK, PUBREC, PUBREL or PUBCOMP with this id. */
 int um_send_ack(struct um_session *s, uint8_t type, uint16_t id,
                 uint8_t reason);
+/* 0, or what to complete a request with that the server cannot take:
+ * um_limits_check, with the topic alias that will be used. */
+int um_send_check(struct um_session *s, const struct um_packet *p);
 /* Requests that may leave, as far as quota and buffer allow. */
 void um_send_waiting(struct um_session *s);
 /* Bytes encoded that the kernel has not taken. */

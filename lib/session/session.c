@@ -21,7 +21,7 @@ void um_session_init(struct um_session *s,
   s->config = config;
   s->events = events;
   s->up = up;
-  s->version = config->version == UVMQTT_VERSION_311 ? UM_V311 : UM_V5;
+  um_session_new_server(s);
   s->next_id = 1;
   s->scratch.from = UM_SERVER;
   um_buf_init(&s->out, NO_PACKET_MAX, pool);
@@ -44,7 +44,29 @@ void um_session_done(struct um_session *s) {
   um_buf_done(&s->later);
   um_scratch_done(&s->scratch);
   um_buf_done(&s->out);
+  um_alias_in_close(&s->alias_in);
+  um_alias_out_close(&s->alias_out);
+  um_session_opening(s);
+  um_free(s->response_information);
   um_free(s->assigned_id);
+}
+
+void um_session_opening(struct um_session *s) {
+  um_free(s->ending.server_reference);
+  memset(&s->ending, 0, sizeof s->ending);
+}
+
+void um_session_new_server(struct um_session *s) {
+  s->version = s->config->version == UVMQTT_VERSION_311 ? UM_V311 : UM_V5;
+  s->silent_ends = 0;
+}
+
+const char *um_session_client_id(const struct um_session *s) {
+  return s->assigned_id != NULL ? s->assigned_id : s->config->client_id;
+}
+
+static uint16_t topic_alias_maximum(const struct um_session *s) {
+  return s->version == UM_V5 ? s->config->topic_alias_maximum : 0;
 }
 
 int um_session_up(struct um_session *s, uint64_t now) {
@@ -52,7 +74,8 @@ int um_session_up(struct um_session *s, uint64_t now) {
   s->now = now;
   s->heard = false;
   s->appended = s->taken = 0;
-  memset(&s->ending, 0, sizeof s->ending);
+  um_session_opening(s);
+  um_alias_in_open(&s->alias_in, topic_alias_maximum(s));
   s->scratch.version = s->frame.version = s->version;
   s->frame.max_packet = s->frame.rest.max = s->config->maximum_packet_size;
   int r = um_greet_send(s);
@@ -93,6 +116,8 @@ void um_session_down(struct um_session *s, uint64_t now, int code) {
   end_receipts(s, UM_ECONNRESET);
   drop_bytes(s);
   um_keepalive_stop(&s->keepalive);
+  um_alias_in_close(&s->alias_in);
+  um_alias_out_close(&s->alias_out);
   um_inbox_new_connection(&s->inbox);
   um_outbox_link_down(&s->outbox);
   um_journal_commit(&s->journal);
@@ -143,12 +168,27 @@ static int unreadable(struct um_session *s, struct um_span frame, int err) {
   return err;
 }
 
+/* [MQTT-3.1.2-29/5] */
+static bool may_tell(const struct um_session *s, const struct um_packet *p) {
+  if (!s->config->no_problem_information || p->n_properties == 0 ||
+      p->type == UVMQTT_PUBLISH || p->type == UVMQTT_CONNACK ||
+      p->type == UVMQTT_DISCONNECT)
+    return true;
+  for (size_t i = 0; i < p->n_properties; i++)
+    if (p->properties[i].id == UVMQTT_PROPERTY_REASON_STRING ||
+        p->properties[i].id == UVMQTT_PROPERTY_USER_PROPERTY)
+      return false;
+  return true;
+}
+
 static int receive(struct um_session *s, struct um_span frame) {
   struct um_packet p;
   s->counters.packets_received++;
   if (um_greet_is_311_connack(s, frame))
     return um_greet_recv_311_connack(s, frame);
   int r = um_decode(frame, &s->scratch, &p);
+  if (r == 0 && !may_tell(s, &p))
+    r = UVMQTT_EPROTOCOL;
   if (r)
     return unreadable(s, frame, r);
   const struct rx_rule *rule = &rx[p.type];

@@ -19,6 +19,7 @@
 #define UM_SESSION_SESSION_H
 
 #include "session/auth.h"
+#include "session/alias.h"
 #include "session/inbox.h"
 #include "session/journal.h"
 #include "session/keepalive.h"
@@ -61,6 +62,10 @@ struct um_session_config {
   uint16_t receive_maximum;
   uint16_t max_inflight; /* 0: what the server allows */
   uint32_t maximum_packet_size;
+  uint16_t topic_alias_maximum;      /* inbound */
+  uint16_t topic_alias_out;          /* outbound, as the server allows */
+  bool request_response_information; /* 5.0 */
+  bool no_problem_information;       /* 5.0 */
   bool drop_properties;
   size_t queue_messages;
   uint64_t queue_bytes;
@@ -76,12 +81,14 @@ struct um_session_events {
   um_commit_fn commit; /* NULL: memory store */
 };
 
-/* Why feed or tick failed, for the error object. Valid until the next up. */
+/* Why feed or tick failed, for the error object. Valid until the next opening
+ * or up. */
 struct um_ending {
   int code;
   uint8_t reason; /* from the server's CONNACK or DISCONNECT; 0: none */
   char reason_string[UM_REASON_STRING_MAX]; /* cut at a character, "" */
-  bool retry_now; /* falling back to 3.1.1: no back-off */
+  bool retry_now;         /* falling back to 3.1.1: no back-off */
+  char *server_reference; /* with reason 0x9C or 0x9D; NULL: none */
 };
 
 struct um_session_counters {
@@ -113,7 +120,8 @@ struct um_session {
   size_t receipts_ended;   /* so many of the oldest are over: with 0 up to */
   uint64_t receipts_taken; /* here, with this after it: */
   int receipts_status;
-  char *assigned_id; /* by the server, NULL: config's is used */
+  char *assigned_id;          /* by the server, NULL: config's is used */
+  char *response_information; /* of the latest CONNACK; NULL: none */
   uint64_t next_id;
   uint64_t appended; /* bytes put into out since up */
   uint64_t taken;    /* of which the kernel took */
@@ -129,6 +137,8 @@ struct um_session {
   struct um_keepalive keepalive;
   struct um_limits limits;
   struct um_auth auth;
+  struct um_alias_in alias_in;
+  struct um_alias_out alias_out;
   struct um_ending ending;
   struct um_session_counters counters;
 };
@@ -141,6 +151,10 @@ void um_session_init(struct um_session *s,
 /* Frees all; requests still held are forgotten without completion. */
 void um_session_done(struct um_session *s);
 
+/* An attempt to connect begins: what is known of an earlier ending is void. */
+void um_session_opening(struct um_session *s);
+/* The server is another one than before: a fall-back to 3.1.1 is forgotten. */
+void um_session_new_server(struct um_session *s);
 /* The transport is connected: encodes CONNECT. UM_ENOMEM. */
 int um_session_up(struct um_session *s, uint64_t now);
 /* The transport is gone. code: why, UM_EOF or UM_ECONNRESET when the peer
@@ -199,6 +213,8 @@ int um_session_ping(struct um_session *s, uint64_t now);
  * Interval 0 unless properties has one. */
 void um_session_leave(struct um_session *s, uint64_t now, uint8_t reason,
                       const uvmqtt_property_t *properties, size_t n_properties);
+/* The identifier in use. */
+const char *um_session_client_id(const struct um_session *s);
 /* Is there nothing that could be sent now: not waiting, not in out, not held?
  */
 bool um_session_flushed(const struct um_session *s);

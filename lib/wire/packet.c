@@ -47,6 +47,11 @@ int um_check_message(const uvmqtt_message_t *m, uint8_t in) {
   /* a Will payload is binary data with two bytes of length */
   if (in == 0 && m->payload.len > UM_STRING_MAX)
     return UM_EINVAL;
+  /* aliases are given by us */
+  if (uvmqtt_property_find(m->properties,
+                           m->properties == NULL ? 0 : m->n_properties,
+                           UVMQTT_PROPERTY_TOPIC_ALIAS) != NULL)
+    return UVMQTT_EPROPERTY;
   return um_check_properties(m->properties, m->n_properties, in);
 }
 

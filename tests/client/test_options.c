@@ -29,6 +29,10 @@ Test(options, every_default_is_the_documented_one) {
   cr_expect_eq(r.config.keep_alive, 60);
   cr_expect_eq(r.config.receive_maximum, 64);
   cr_expect_eq(r.config.maximum_packet_size, 1024 * 1024);
+  cr_expect_eq(r.config.topic_alias_maximum, 0);
+  cr_expect_eq(r.config.topic_alias_out, 64);
+  cr_expect_not(r.config.request_response_information);
+  cr_expect_not(r.config.no_problem_information);
   cr_expect_eq(r.config.queue_messages, 10000);
   cr_expect_eq(r.config.queue_bytes, 64 * 1024 * 1024);
   cr_expect_not(r.config.drop_properties);
@@ -55,6 +59,10 @@ Test(options, given_values_are_taken) {
                         .keep_alive = 65535,
                         .receive_maximum = 65535,
                         .maximum_packet_size = UINT32_MAX,
+                        .topic_alias_maximum = 65535,
+                        .topic_alias_out = 65535,
+                        .request_response_information = true,
+                        .no_problem_information = true,
                         .queue_messages = 1,
                         .queue_bytes = 2,
                         .connect_timeout = 3,
@@ -77,6 +85,10 @@ Test(options, given_values_are_taken) {
   cr_expect_eq(r.config.keep_alive, 65535);
   cr_expect_eq(r.config.receive_maximum, 65535);
   cr_expect_eq(r.config.maximum_packet_size, UINT32_MAX);
+  cr_expect_eq(r.config.topic_alias_maximum, 65535);
+  cr_expect_eq(r.config.topic_alias_out, 65535);
+  cr_expect(r.config.request_response_information);
+  cr_expect(r.config.no_problem_information);
   cr_expect_eq(r.config.queue_messages, 1);
   cr_expect_eq(r.config.queue_bytes, 2);
   cr_expect_eq(r.connect_timeout, 3);
@@ -89,14 +101,33 @@ Test(options, given_values_are_taken) {
 }
 
 Test(options, off_says_none_where_zero_says_default) {
-  uvmqtt_options_t o = {UVMQTT_OPTIONS_INIT, URL, .keep_alive = UVMQTT_OFF,
-                        .session_expiry = UVMQTT_OFF,
-                        .reconnect_max = UVMQTT_OFF};
+  uvmqtt_options_t o = {
+      UVMQTT_OPTIONS_INIT,         URL,
+      .keep_alive = UVMQTT_OFF,    .session_expiry = UVMQTT_OFF,
+      .reconnect_max = UVMQTT_OFF, .topic_alias_out = UVMQTT_OFF};
   struct um_options r;
   read_ok(&o, &r);
+  cr_expect_eq(r.config.topic_alias_out, 0);
   cr_expect_eq(r.config.keep_alive, 0);
   cr_expect_eq(r.config.session_expiry, 0);
   cr_expect_not(r.reconnect);
+  um_options_done(&r);
+}
+
+/* What a server that may not know them is told of the secrets. */
+Test(options, lends_user_name_password_and_will_or_none_of_them) {
+  uvmqtt_message_t will = {.topic = "w"};
+  uvmqtt_options_t o = {UVMQTT_OPTIONS_INIT, .url = "mqtt://a:b@h",
+                        .will = &will};
+  struct um_options r;
+  read_ok(&o, &r);
+  um_options_lend(&r, false);
+  cr_expect(r.config.username == NULL && r.config.will == NULL);
+  cr_expect(!r.config.has_password && r.config.password.data == NULL);
+  um_options_lend(&r, true);
+  cr_expect_str_eq(r.config.username, "a");
+  cr_expect(r.config.has_password && r.config.password.len == 1);
+  cr_expect_str_eq(r.config.will->topic, "w");
   um_options_done(&r);
 }
 
@@ -206,6 +237,8 @@ Test(options, numbers_out_of_range) {
   REFUSED(UV_EINVAL, .keep_alive = -2);
   REFUSED(UV_EINVAL, .session_expiry = (int64_t)UVMQTT_FOREVER + 1);
   REFUSED(UV_EINVAL, .session_expiry = -2);
+  REFUSED(UV_EINVAL, .topic_alias_out = -2);
+  REFUSED(UV_EINVAL, .topic_alias_out = 65536);
   REFUSED(UV_EINVAL, .reconnect_max = -2);
   REFUSED(UV_EINVAL, .reconnect_max = (int64_t)UINT32_MAX + 1);
   REFUSED(UV_EINVAL, .version = (uvmqtt_protocol_t)3);

@@ -132,3 +132,48 @@ Test(url, control_characters_are_no_part_of_a_host) {
       um_url_done(&u);
   }
 }
+
+/* ---- Server References, 4.11 ---- */
+
+static void expect_elsewhere(const char *reference, const char *host,
+                             uint16_t port) {
+  struct um_url from, u;
+  cr_assert_eq(um_url_parse("mqtt://user:pw@home:99", &from), 0);
+  cr_assert_eq(um_url_elsewhere(&from, reference, &u), 0, "%s", reference);
+  cr_expect_str_eq(u.host, host, "%s", reference);
+  cr_expect_eq(u.port, port, "%s: %u", reference, u.port);
+  cr_expect_eq(u.default_port, 1883);
+  cr_expect(u.username == NULL && u.password == NULL, "%s", reference);
+  um_url_done(&from);
+  um_url_done(&u);
+}
+
+Test(url, a_reference_names_a_host_and_perhaps_a_port) {
+  expect_elsewhere("myserver.example", "myserver.example", 1883);
+  expect_elsewhere("myserver.example:8883", "myserver.example", 8883);
+  expect_elsewhere("10.10.151.22:8883", "10.10.151.22", 8883);
+  expect_elsewhere("[fe80::9610]:1884", "fe80::9610", 1884);
+  expect_elsewhere("[fe80::9610]", "fe80::9610", 1883);
+  expect_elsewhere("first:1 second:2", "first", 1);
+  expect_elsewhere("first ", "first", 1883);
+  expect_elsewhere("a%20b", "a%20b", 1883); /* no URL: nothing is decoded */
+}
+
+Test(url, a_reference_that_is_more_or_less_than_that_is_refused) {
+  static const char *const wrong[] = {
+      "",    " ",     " first",  ":1",        "h:",     "h:0",
+      "h:x", "h:1:2", "h:65536", "[::1",      "[::1]x", "[]",
+      "u@h", "u:p@h", "//h",     "mqtt://h",  "h/path", "h?q",
+      "h\t", "\x01",  "h\r\n",   "wss://h:1",
+  };
+  struct um_url from, u;
+  char longer[300];
+  cr_assert_eq(um_url_parse("mqtt://home", &from), 0);
+  for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
+    cr_expect_eq(um_url_elsewhere(&from, wrong[i], &u), UVMQTT_EURL, "%s",
+                 wrong[i]);
+  memset(longer, 'a', sizeof longer);
+  longer[254] = '\0';
+  cr_expect_eq(um_url_elsewhere(&from, longer, &u), UVMQTT_EURL);
+  um_url_done(&from);
+}

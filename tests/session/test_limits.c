@@ -10,7 +10,9 @@ static struct um_limits read(uint8_t version, const uvmqtt_property_t *p,
   struct um_limits l;
   struct um_packet connack = {
       .type = UVMQTT_CONNACK, .properties = p, .n_properties = n};
-  um_limits_read(&l, version, 60, 0, &connack);
+  struct um_asked asked = {
+      .version = version, .keep_alive = 60, .session_expiry = 300};
+  um_limits_read(&l, &asked, &connack);
   return l;
 }
 
@@ -35,7 +37,10 @@ Test(limits, are_the_standards_when_the_server_says_nothing) {
   cr_assert_eq(l.maximum_packet_size, 268435460);
   cr_assert_eq(l.maximum_qos, 2);
   cr_assert(l.retain_available);
+  cr_assert_eq(l.topic_alias_maximum, 0);
+  cr_assert_eq(l.session_expiry, 300);
   cr_assert_null(l.assigned_client_id);
+  cr_assert_null(l.response_information);
 }
 
 static uint16_t inflight(uint8_t version, uint16_t of_server,
@@ -44,7 +49,8 @@ static uint16_t inflight(uint8_t version, uint16_t of_server,
   uvmqtt_property_t p = UVMQTT_PROPERTY_NUM(RECEIVE_MAXIMUM, of_server);
   struct um_packet connack = {
       .type = UVMQTT_CONNACK, .properties = &p, .n_properties = of_server != 0};
-  um_limits_read(&l, version, 60, of_user, &connack);
+  struct um_asked asked = {.version = version, .max_inflight = of_user};
+  um_limits_read(&l, &asked, &connack);
   return l.receive_maximum;
 }
 
@@ -65,7 +71,10 @@ Test(limits, are_the_servers_when_it_says_so) {
       UVMQTT_PROPERTY_NUM(MAXIMUM_PACKET_SIZE, 7),
       UVMQTT_PROPERTY_NUM(MAXIMUM_QOS, 1),
       UVMQTT_PROPERTY_NUM(RETAIN_AVAILABLE, 0),
+      UVMQTT_PROPERTY_NUM(TOPIC_ALIAS_MAXIMUM, 8),
+      UVMQTT_PROPERTY_NUM(SESSION_EXPIRY_INTERVAL, 9),
       UVMQTT_PROPERTY_STR(ASSIGNED_CLIENT_IDENTIFIER, "id"),
+      UVMQTT_PROPERTY_STR(RESPONSE_INFORMATION, "r"),
   };
   struct um_limits l = read(UM_V5, p, sizeof p / sizeof p[0]);
   cr_assert_eq(l.keep_alive, 5);
@@ -73,7 +82,10 @@ Test(limits, are_the_servers_when_it_says_so) {
   cr_assert_eq(l.maximum_packet_size, 7);
   cr_assert_eq(l.maximum_qos, 1);
   cr_assert_not(l.retain_available);
+  cr_assert_eq(l.topic_alias_maximum, 8);
+  cr_assert_eq(l.session_expiry, 9);
   cr_assert_str_eq(l.assigned_client_id, "id");
+  cr_assert_str_eq(l.response_information, "r");
 }
 
 /* [MQTT-3.2.2-11/5], [MQTT-3.2.2-14/5] */

@@ -17,6 +17,7 @@ SUITE(session);
 #define SCRIPTS_MAP(X)                                                         \
   X(auth)                                                                      \
   X(acks)                                                                      \
+  X(alias)                                                                     \
   X(connack)                                                                   \
   X(connect)                                                                   \
   X(fallback)                                                                  \

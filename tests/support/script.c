@@ -514,6 +514,7 @@ static void default_config(struct player *p) {
       .maximum_packet_size = 1048576,
       .queue_messages = 10000,
       .queue_bytes = 64 * 1024 * 1024,
+      .topic_alias_out = 64,
   };
 }
 
@@ -587,6 +588,10 @@ static void set_config(struct player *p, const struct words *w) {
   NUMBER(receive_maximum, uint16_t);
   NUMBER(max_inflight, uint16_t);
   NUMBER(maximum_packet_size, uint32_t);
+  NUMBER(topic_alias_maximum, uint16_t);
+  NUMBER(topic_alias_out, uint16_t);
+  NUMBER(request_response_information, bool);
+  NUMBER(no_problem_information, bool);
   NUMBER(queue_messages, size_t);
   NUMBER(queue_bytes, uint64_t);
 #undef NUMBER
@@ -1046,6 +1051,25 @@ static void ask_fails(struct player *p, struct words *w) {
     fail(p, "ending.reason_string is \"%s\"", e->reason_string);
 }
 
+/* What is not named is not asked for; reference= and information= none: "". */
+static void ask_server(struct player *p, struct words *w) {
+  const struct um_limits *l = &p->s.limits;
+  const char *named[][3] = {
+      {"reference", words_value(w, "reference"), p->s.ending.server_reference},
+      {"information", words_value(w, "information"), p->s.response_information},
+  };
+  for (size_t i = 0; i < 2; i++) {
+    const char *is = named[i][2] == NULL ? "" : named[i][2];
+    if (named[i][1] != NULL && strcmp(named[i][1], is) != 0)
+      fail(p, "%s is \"%s\"", named[i][0], is);
+  }
+  if (l->session_expiry != words_number(w, "expiry", l->session_expiry))
+    fail(p, "expiry is %u", l->session_expiry);
+  if (l->topic_alias_maximum !=
+      words_number(w, "aliases", l->topic_alias_maximum))
+    fail(p, "aliases is %u", l->topic_alias_maximum);
+}
+
 static void ask_state(struct player *p, struct words *w) {
   static const char *const names[] = {"DOWN", "GREETING", "UP", "LEAVING",
                                       "FAILED"};
@@ -1102,6 +1126,7 @@ static const struct {
     {"paused", ask_paused},       {"deadline", ask_deadline},
     {"flushed", ask_flushed},     {"version", ask_version},
     {"retry_now", ask_retry_now}, {"counters", ask_counters},
+    {"server", ask_server},
 };
 
 static bool ask(struct player *p, const char *line) {

@@ -43,7 +43,8 @@
  *   commit KIND ...            handed to the store
  *   fails CODE [reason= text=]                    the step's result
  *   state UP, deadline +N|never, flushed yes|no, paused yes|no, version 4|5,
- *   retry_now yes|no, counters unknown_acks=N duplicates=N
+ *   retry_now yes|no, counters unknown_acks=N duplicates=N,
+ *   server [expiry= aliases= reference= information=]
  *                              asked after the step
  *
  * At the end all that is still pending is cancelled; each accepted request
