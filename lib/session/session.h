@@ -18,8 +18,8 @@
 #ifndef UM_SESSION_SESSION_H
 #define UM_SESSION_SESSION_H
 
-#include "session/auth.h"
 #include "session/alias.h"
+#include "session/auth.h"
 #include "session/inbox.h"
 #include "session/journal.h"
 #include "session/keepalive.h"
