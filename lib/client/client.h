@@ -17,6 +17,8 @@
 /* The user's wish to leave, from uvmqtt_disconnect until it is fulfilled. */
 struct um_leave {
   bool asked;
+  bool draining; /* not yet: first what is held must be complete */
+  bool again;    /* uvmqtt_connect meanwhile */
   uvmqtt_disconnect_mode_t mode;
   uint8_t reason;
   struct um_op *properties; /* an op only for its copying; NULL: none */

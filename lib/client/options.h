@@ -26,6 +26,7 @@ struct um_options {
   uvmqtt_disconnect_cb on_disconnect;
   uvmqtt_state_cb on_state;
   uvmqtt_notice_cb on_notice;
+  uvmqtt_water_cb on_water;
 };
 
 /* The errors of uvmqtt_new. *ret needs um_options_done on success only. */

@@ -46,9 +46,9 @@ static uint64_t least(uint64_t a, uint64_t b) {
 }
 
 static uint64_t deadline(const uvmqtt_t *m) {
-  uint64_t d = um_link_deadline(m);
+  uint64_t d = least(um_link_deadline(m), um_session_deadline(&m->session));
   if (m->stream != NULL && !m->stream_closing)
-    d = least(d, least(m->stream->deadline, um_session_deadline(&m->session)));
+    d = least(d, m->stream->deadline);
   return d;
 }
 
@@ -289,10 +289,17 @@ static void notice(void *up, const uvmqtt_notice_t *from) {
     m->options.on_notice(m, &notice);
 }
 
+static void water(void *up, bool high) {
+  uvmqtt_t *m = up;
+  if (m->options.on_water != NULL && !m->closing)
+    m->options.on_water(m, high);
+}
+
 const struct um_session_events um_pump_events = {
     .connected = connected,
     .message = message,
     .completed = completed,
     .notice = notice,
+    .water = water,
     .commit = NULL, /* memory store: nothing waits */
 };

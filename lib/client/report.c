@@ -49,7 +49,8 @@ static const char *hint_of(int code, uint8_t reason) {
 }
 
 uvmqtt_phase_t um_report_phase(const uvmqtt_t *m) {
-  if (m->leave.asked && m->state == UVMQTT_STATE_ONLINE)
+  if (m->leave.asked && !m->leave.draining &&
+      m->state == UVMQTT_STATE_ONLINE)
     return UVMQTT_PHASE_DISCONNECT;
   if (m->state == UVMQTT_STATE_ONLINE)
     return UVMQTT_PHASE_ONLINE;
