@@ -125,7 +125,7 @@ typedef struct uvmqtt_options_s {
   uint32_t queue_messages;      /* outgoing requests held, default 10,000 */
   uint64_t queue_bytes;         /* and their bytes, default 64 MiB. Both count
                                    what waits and what was sent and is not
-                                   acknowledged, with some 300 bytes for each;
+                                   acknowledged, with some 200 bytes for each;
                                    not the SUBSCRIBEs that restore
                                    subscriptions */
   uvmqtt_overflow_t overflow;   /* what happens beyond them */

@@ -79,8 +79,8 @@ static bool may_drop(const struct um_outbox *o, size_t n, uint64_t bytes) {
          o->dropped_bytes + bytes <= o->max_bytes;
 }
 
-int um_outbox_admit(const struct um_outbox *o, const struct um_op *op,
-                    size_t *ret_victims) {
+int um_outbox_find_room(const struct um_outbox *o, const struct um_op *op,
+                        size_t *ret_victims) {
   bool always = o->victims.policy == UVMQTT_OVERFLOW_LATEST_PER_TOPIC;
   const struct um_op *victim = NULL;
   size_t n = 0, charge = op->charge;
@@ -113,13 +113,6 @@ static uint64_t due_of(const struct um_op *op) {
   return expires ? op->expires : op->times_out;
 }
 
-int um_outbox_reserve(struct um_outbox *o, const struct um_op *op) {
-  int r = is_publish(op) ? um_victims_reserve(&o->victims) : 0;
-  if (r == 0 && due_of(op) != UINT64_MAX)
-    r = um_timeouts_reserve(&o->timeouts);
-  return r;
-}
-
 static struct um_list *lane_of(struct um_outbox *o, const struct um_op *op) {
   return is_publish(op) ? &o->queued[um_lane_of(op)] : &o->requests;
 }
@@ -130,7 +123,6 @@ void um_outbox_add(struct um_outbox *o, struct um_op *op) {
   o->n_waiting++;
   if (is_publish(op))
     um_victims_put(&o->victims, op, false);
-  op->due = due_of(op);
   if (op->due != UINT64_MAX)
     um_timeouts_put(&o->timeouts, op);
   if (op->id == 0)

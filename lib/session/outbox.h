@@ -43,10 +43,27 @@ void um_outbox_done(struct um_outbox *o); /* frees without completing */
 
 /* How many waiting messages must give way to this op, which is not added yet;
  * UVMQTT_EFULL when it is over the budget and that does not help. */
-int um_outbox_admit(const struct um_outbox *o, const struct um_op *op,
-                    size_t *ret_victims);
-/* Memory for adding it, so that it cannot fail. UM_ENOMEM. */
-int um_outbox_reserve(struct um_outbox *o, const struct um_op *op);
+int um_outbox_find_room(const struct um_outbox *o, const struct um_op *op,
+                        size_t *ret_victims);
+static inline int um_outbox_admit(const struct um_outbox *o,
+                                  const struct um_op *op, size_t *ret_victims) {
+  bool none = o->n_messages < o->max_messages &&
+              op->charge <= o->max_bytes &&
+              o->n_bytes + op->charge <= o->max_bytes &&
+              o->victims.policy != UVMQTT_OVERFLOW_LATEST_PER_TOPIC;
+  *ret_victims = 0;
+  return none ? 0 : um_outbox_find_room(o, op, ret_victims);
+}
+/* Memory for adding it, so that it cannot fail. op->due is set. UM_ENOMEM. */
+static inline int um_outbox_reserve(struct um_outbox *o,
+                                    const struct um_op *op) {
+  int r = 0;
+  if (o->victims.policy == UVMQTT_OVERFLOW_LATEST_PER_TOPIC)
+    r = um_victims_reserve(&o->victims);
+  if (r == 0 && op->due != UINT64_MAX)
+    r = um_timeouts_reserve(&o->timeouts);
+  return r;
+}
 /* Takes a QUEUED op; it is ours now. */
 void um_outbox_add(struct um_outbox *o, struct um_op *op);
 /* The next one to drop for an op that was added, see um_outbox_admit. */

@@ -25,16 +25,20 @@ static void add(struct um_session *s, struct um_op *op, uvmqtt_request_cb cb,
     *ret_id = op->id;
 }
 
+static int check_size(const struct um_session *s, const struct um_op *op) {
+  struct um_packet p;
+  um_op_packet(op, &p);
+  return um_encoded_size(s->version, &p) == 0 ? UVMQTT_ETOOBIG : 0;
+}
+
 /* 0, or why the op may not enter; it is then freed. NULL: no memory. After
  * this nothing can fail; so many must give way. */
 static int admit(struct um_session *s, struct um_op *op, size_t *ret_victims) {
   if (op == NULL)
     return UM_ENOMEM;
-  struct um_packet p;
-  um_op_packet(op, &p);
   int r = um_outbox_admit(&s->outbox, op, ret_victims);
-  if (r == 0 && um_encoded_size(s->version, &p) == 0)
-    r = UVMQTT_ETOOBIG;
+  if (r == 0 && op->charge > UM_PACKET_MAX) /* no packet is larger than this */
+    r = check_size(s, op);
   if (r == 0)
     r = um_outbox_reserve(&s->outbox, op);
   if (r == 0)
@@ -77,6 +81,7 @@ static struct um_op *make_publish(struct um_session *s,
   op->expires = expiry_of(s, m);
   if (m->timeout != 0)
     op->times_out = s->now + m->timeout;
+  op->due = op->expires < op->times_out ? op->expires : op->times_out;
   return op;
 }
 

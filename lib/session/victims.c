@@ -14,14 +14,6 @@ static bool is_publish(const struct um_op *op) {
   return op->kind == UM_OP_PUBLISH;
 }
 
-/* SUBSCRIBE and UNSUBSCRIBE wait for nobody. */
-enum um_lane um_lane_of(const struct um_op *op) {
-  static const uint8_t lanes[] = {[UVMQTT_LANE_NORMAL] = UM_NORMAL,
-                                  [UVMQTT_LANE_URGENT] = UM_URGENT,
-                                  [UVMQTT_LANE_BULK] = UM_BULK};
-  return is_publish(op) ? (enum um_lane)lanes[op->u.message.lane] : UM_URGENT;
-}
-
 void um_victims_init(struct um_victims *v, uvmqtt_overflow_t policy,
                      struct um_list queued[UM_LANES]) {
   memset(v, 0, sizeof *v);
@@ -87,7 +79,7 @@ static struct um_list *list_for(struct um_victims *v, const struct um_op *op) {
   return NULL;
 }
 
-void um_victims_put(struct um_victims *v, struct um_op *op, bool front) {
+void um_victims_keep(struct um_victims *v, struct um_op *op, bool front) {
   struct um_list *list = list_for(v, op);
   if (list == NULL)
     return;
@@ -96,13 +88,6 @@ void um_victims_put(struct um_victims *v, struct um_op *op, bool front) {
     um_list_push_front(list, &op->also);
   else
     um_list_push(list, &op->also);
-}
-
-void um_victims_remove(struct um_victims *v, struct um_op *op) {
-  if (um_list_empty(&op->also))
-    return;
-  v->n--;
-  um_list_remove(&op->also);
 }
 
 /* The next one in `lists`, from the least urgent lane to `last`. */

@@ -24,10 +24,27 @@ void um_victims_done(struct um_victims *v);
 /* Memory for one more, so that the next put cannot fail. UM_ENOMEM. */
 int um_victims_reserve(struct um_victims *v);
 /* A PUBLISH that waits now: at the end of its lane, or at its front. */
-void um_victims_put(struct um_victims *v, struct um_op *op, bool front);
-void um_victims_remove(struct um_victims *v, struct um_op *op);
+void um_victims_keep(struct um_victims *v, struct um_op *op, bool front);
+static inline void um_victims_put(struct um_victims *v, struct um_op *op,
+                                  bool front) {
+  if (v->policy >= UVMQTT_OVERFLOW_DROP_OLDEST_QOS0)
+    um_victims_keep(v, op, front);
+}
 
-enum um_lane um_lane_of(const struct um_op *op);
+static inline void um_victims_remove(struct um_victims *v, struct um_op *op) {
+  if (um_list_empty(&op->also))
+    return;
+  v->n--;
+  um_list_remove(&op->also);
+}
+
+/* SUBSCRIBE and UNSUBSCRIBE wait for nobody. */
+static inline size_t um_lane_of(const struct um_op *op) {
+  size_t lane = op->u.message.lane;
+  if (op->kind != UM_OP_PUBLISH)
+    return UM_URGENT;
+  return lane ^ (lane <= UVMQTT_LANE_URGENT); /* these two are exchanged */
+}
 
 /* What would give way to op first, and after prev; NULL: nothing more. op may
  * itself wait already, behind all of them. */

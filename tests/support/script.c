@@ -791,7 +791,8 @@ static void step_feed(struct player *p, struct words *w, const char *rest) {
 
 static void pass(struct player *p, uint64_t ms) {
   uint64_t until = p->now + ms;
-  for (int wakes = 0; p->result == 0 && !p->ended; wakes++) {
+  bool up = p->s.state != UM_SESSION_DOWN;
+  for (int wakes = 0; p->result == 0 && !(p->ended && up); wakes++) {
     uint64_t due = um_session_deadline(&p->s);
     if (due > until || p->failed)
       break;
