@@ -31,7 +31,7 @@ struct um_op {
   bool sent_before;   /* on an earlier connection: DUP */
   bool counted;       /* takes a place of the send quota */
   bool charged;       /* counts for the budget */
-  bool dropped;       /* by the overflow policy: no longer, see outbox.h */
+  bool dropped;       /* by the overflow policy: no longer, see overflow.h */
   bool detached;      /* complete for the user; sent, so it goes on */
   bool overdue;       /* due once, and nothing was read since */
   uint16_t pid;       /* packet identifier, 0: none */

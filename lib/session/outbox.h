@@ -41,19 +41,6 @@ void um_outbox_init(struct um_outbox *o, uvmqtt_overflow_t overflow,
                     size_t max_messages, uint64_t max_bytes);
 void um_outbox_done(struct um_outbox *o); /* frees without completing */
 
-/* How many waiting messages must give way to this op, which is not added yet;
- * UVMQTT_EFULL when it is over the budget and that does not help. */
-int um_outbox_find_room(const struct um_outbox *o, const struct um_op *op,
-                        size_t *ret_victims);
-static inline int um_outbox_admit(const struct um_outbox *o,
-                                  const struct um_op *op, size_t *ret_victims) {
-  bool none = o->n_messages < o->max_messages &&
-              op->charge <= o->max_bytes &&
-              o->n_bytes + op->charge <= o->max_bytes &&
-              o->victims.policy != UVMQTT_OVERFLOW_LATEST_PER_TOPIC;
-  *ret_victims = 0;
-  return none ? 0 : um_outbox_find_room(o, op, ret_victims);
-}
 /* Memory for adding it, so that it cannot fail. op->due is set. UM_ENOMEM. */
 static inline int um_outbox_reserve(struct um_outbox *o,
                                     const struct um_op *op) {
@@ -66,14 +53,6 @@ static inline int um_outbox_reserve(struct um_outbox *o,
 }
 /* Takes a QUEUED op; it is ours now. */
 void um_outbox_add(struct um_outbox *o, struct um_op *op);
-/* The next one to drop for an op that was added, see um_outbox_admit. */
-struct um_op *um_outbox_victim(const struct um_outbox *o,
-                               const struct um_op *op);
-/* Finishes a victim with UVMQTT_EDROPPED. Its room is free at once, though
- * its memory only after its completion; of a message that nobody waits for
- * nothing is left. With LATEST_PER_TOPIC op takes its place. */
-void um_outbox_drop(struct um_outbox *o, struct um_op *victim,
-                    struct um_op *op);
 /* All that were not sent finish with UVMQTT_EDROPPED; how many. */
 size_t um_outbox_drop_queued(struct um_outbox *o);
 /* A whole list of SUBSCRIBE ops, before all others, outside the budget. */
@@ -100,6 +79,8 @@ void um_outbox_finish(struct um_outbox *o, struct um_op *op, int status,
 void um_outbox_detach(struct um_outbox *o, struct um_op *op, int status);
 /* The completion of the first detached op was told: forgets who waited. */
 void um_outbox_told(struct um_op *op);
+/* It makes room from now on, though it is not freed yet. */
+void um_outbox_uncharge(struct um_outbox *o, struct um_op *op);
 /* Unlinks a DONE op and gives its memory back. */
 void um_outbox_free(struct um_outbox *o, struct um_op *op);
 

@@ -4,6 +4,7 @@
 
 #include "base/err.h"
 #include "base/mutant.h"
+#include "session/overflow.h"
 #include "session/withdraw.h"
 #include <string.h>
 
@@ -36,7 +37,7 @@ static int check_size(const struct um_session *s, const struct um_op *op) {
 static int admit(struct um_session *s, struct um_op *op, size_t *ret_victims) {
   if (op == NULL)
     return UM_ENOMEM;
-  int r = um_outbox_admit(&s->outbox, op, ret_victims);
+  int r = um_overflow_admit(&s->outbox, op, ret_victims);
   if (r == 0 && op->charge > UM_PACKET_MAX) /* no packet is larger than this */
     r = check_size(s, op);
   if (r == 0)
@@ -50,9 +51,9 @@ static int admit(struct um_session *s, struct um_op *op, size_t *ret_victims) {
 
 static void make_room(struct um_session *s, struct um_op *op, size_t n) {
   while (n-- > 0) {
-    struct um_op *victim = um_outbox_victim(&s->outbox, op);
+    struct um_op *victim = um_overflow_victim(&s->outbox, op);
     um_withdraw_note(s, victim);
-    um_outbox_drop(&s->outbox, victim, op);
+    um_overflow_drop(&s->outbox, victim, op);
   }
 }
 

@@ -1,4 +1,4 @@
-#include "session/outbox.h"
+#include "session/overflow.h"
 
 #include "base/err.h"
 #include "support/suite.h"
@@ -87,7 +87,7 @@ static void expect_done(const char *want) {
 static int admits(size_t charge) {
   struct um_op op = {.kind = UM_OP_PUBLISH, .charge = charge};
   size_t victims;
-  return um_outbox_admit(&o, &op, &victims);
+  return um_overflow_admit(&o, &op, &victims);
 }
 
 static void end(void) {

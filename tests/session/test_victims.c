@@ -1,4 +1,4 @@
-#include "session/outbox.h"
+#include "session/overflow.h"
 
 #include "base/alloc.h"
 #include "base/err.h"
@@ -35,14 +35,14 @@ static void add(struct um_op *op) {
 static int publish(const char *topic, uint8_t qos, uvmqtt_lane_t lane) {
   size_t n;
   struct um_op *op = make(topic, qos, lane);
-  int r = um_outbox_admit(&o, op, &n);
+  int r = um_overflow_admit(&o, op, &n);
   if (r) {
     um_op_free(&o.pool, op);
     return r;
   }
   add(op);
   for (size_t i = 0; i < n; i++)
-    um_outbox_drop(&o, um_outbox_victim(&o, op), op);
+    um_overflow_drop(&o, um_overflow_victim(&o, op), op);
   return (int)n;
 }
 
@@ -122,7 +122,7 @@ Test(victims, are_of_qos_0_though_ten_thousand_others_wait_before_them) {
   cr_assert_eq(publish("b", 0, UVMQTT_LANE_NORMAL), 0);
   cr_assert_eq(publish("c", 0, UVMQTT_LANE_BULK), 0);
   struct um_op probe = {.kind = UM_OP_PUBLISH};
-  struct um_op *op = um_outbox_victim(&o, &probe);
+  struct um_op *op = um_overflow_victim(&o, &probe);
   cr_assert_str_eq(op->u.message.topic, "c");
   cr_assert_eq(publish("d", 2, UVMQTT_LANE_NORMAL), 1);
   cr_assert_eq(publish("e", 2, UVMQTT_LANE_BULK), UVMQTT_EFULL);
@@ -144,14 +144,14 @@ Test(victims, the_dropped_ones_whose_completion_is_due_are_bounded) {
     size_t n;
     struct um_op *op = make("a", 0, UVMQTT_LANE_NORMAL);
     op->cb = heard;
-    if (um_outbox_admit(&o, op, &n)) {
+    if (um_overflow_admit(&o, op, &n)) {
       um_op_free(&o.pool, op);
       full++;
       continue;
     }
     add(op);
     while (n-- > 0)
-      um_outbox_drop(&o, um_outbox_victim(&o, op), op);
+      um_overflow_drop(&o, um_overflow_victim(&o, op), op);
   }
   cr_assert_eq(full, 800);
   cr_assert_eq(o.n_dropped, 100);
