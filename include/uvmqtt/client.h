@@ -52,7 +52,9 @@ UVMQTT_EXTERN int uvmqtt_connect(uvmqtt_t *m);
  * the server acknowledged; the message is resent after a reconnect until then
  * ([MQTT-4.4.0-1]). Other ends: UVMQTT_EREASON, UVMQTT_ETOOBIG, UVMQTT_ENOTSUP
  * (beyond the server's Maximum QoS, Retain Available, or properties on 3.1.1),
- * UVMQTT_EEXPIRED, UVMQTT_ESESSIONLOST, UVMQTT_EPROTOCOL, UV_ECANCELED.
+ * UVMQTT_EEXPIRED (its Message Expiry Interval ran out before it was sent),
+ * UV_ETIMEDOUT (message->timeout), UVMQTT_EDROPPED (.overflow, or
+ * UVMQTT_LOST_DROP), UVMQTT_ESESSIONLOST, UVMQTT_EPROTOCOL, UV_ECANCELED.
  *
  * cb may be NULL; with QoS 0 nothing is then kept of it once it is sent.
  * ret_id may be NULL; the id is never 0 and never used again.
@@ -64,7 +66,7 @@ UVMQTT_EXTERN int uvmqtt_connect(uvmqtt_t *m);
  *
  * Refused with: UV_EINVAL, UVMQTT_ETOPIC, UVMQTT_EQOS, UVMQTT_EPROPERTY,
  * UVMQTT_EUTF8, UVMQTT_ETOOBIG (over 268,435,455 bytes), UVMQTT_EFULL,
- * UV_ENOMEM, UV_ECANCELED (closing). */
+ * UV_ENOTCONN (.refuse_offline_qos0), UV_ENOMEM, UV_ECANCELED (closing). */
 UVMQTT_EXTERN int uvmqtt_publish(uvmqtt_t *m, const uvmqtt_message_t *message,
                                  uvmqtt_request_cb cb, void *arg,
                                  uint64_t *ret_id);
@@ -145,6 +147,27 @@ UVMQTT_EXTERN int uvmqtt_reauthenticate(uvmqtt_t *m, uvmqtt_bytes_t data,
                                         uvmqtt_request_cb cb, void *arg,
                                         uint64_t *ret_id);
 
+/* Gives a request up. 0: its completion says UV_ECANCELED. Not yet sent, it
+ * never will be. A message at QoS 1 or 2 that was sent may reach the server or
+ * have reached it: its packet identifier stays taken until the server
+ * acknowledged it, it counts for queue_bytes and Receive Maximum as long, and
+ * is resent after a reconnect (4.4). A SUBSCRIBE that was sent may be granted,
+ * but the filters are not restored later; an UNSUBSCRIBE may take effect.
+ * Looks through all that is held: not for each of thousands.
+ *
+ * UV_ENOENT: no such request, or it is complete or about to be. UV_EALREADY: a
+ * message of QoS 0 that is in the buffer before the kernel; its completion
+ * comes. UV_EINVAL, UV_ECANCELED (closing). */
+UVMQTT_EXTERN int uvmqtt_cancel(uvmqtt_t *m, uint64_t id);
+
+/* The requests that are not complete, oldest first. Returns how many there are
+ * and fills at most n; list may be NULL when n is 0. Topics are valid until
+ * the next call into the client or the next turn of the loop. Not among them:
+ * messages of QoS 0 that are in the buffer before the kernel, and requests
+ * that ended and whose completion is about to come. 0 when m is NULL. */
+UVMQTT_EXTERN size_t uvmqtt_get_pending(const uvmqtt_t *m,
+                                        uvmqtt_pending_t *list, size_t n);
+
 /* Sends a PINGREQ now; the client does so by itself within the Keep Alive.
  * UV_ENOTCONN when not online; UV_EINVAL, UV_ENOMEM, UV_ECANCELED. */
 UVMQTT_EXTERN int uvmqtt_ping(uvmqtt_t *m);
@@ -164,6 +187,11 @@ typedef enum {
   UVMQTT_DISCONNECT_FLUSH,
   /* DISCONNECT at once; what is queued stays queued */
   UVMQTT_DISCONNECT_NOW,
+  /* DISCONNECT when every request is complete, those included that are made
+   * meanwhile. Until then the client goes on as if nothing had been said, and
+   * reconnects when it must. After the timeout (UV_ETIMEDOUT) DISCONNECT at
+   * once; result->n_left says how many requests are left. */
+  UVMQTT_DISCONNECT_DRAIN,
 } uvmqtt_disconnect_mode_t;
 
 typedef struct uvmqtt_disconnect_options_s {
@@ -173,7 +201,8 @@ typedef struct uvmqtt_disconnect_options_s {
   const uvmqtt_property_t *properties; /* Reason String, User Property, Session
                                           Expiry Interval; 5.0 only */
   size_t n_properties;
-  uint32_t timeout; /* ms until the connection is cut, default 5,000 */
+  uint32_t timeout; /* ms until the connection is cut, default 5,000; with
+                       DRAIN it is cut at most 1,000 ms later */
 } uvmqtt_disconnect_options_t;
 
 #define UVMQTT_DISCONNECT_OPTIONS_INIT                                         \

@@ -16,6 +16,16 @@ extern "C" {
 
 typedef struct uvmqtt_s uvmqtt_t;
 
+/* The order among messages not yet sent: what is urgent overtakes, what is
+ * bulk lets pass. Within a lane the order of the calls is kept. Messages that
+ * were sent before and must be sent again go before all of them, as do
+ * acknowledgements, PINGREQ, SUBSCRIBE and UNSUBSCRIBE. */
+typedef enum {
+  UVMQTT_LANE_NORMAL,
+  UVMQTT_LANE_URGENT,
+  UVMQTT_LANE_BULK,
+} uvmqtt_lane_t;
+
 /* An application message, outgoing, incoming or as a Will.
  *
  * Outgoing: topic is a Topic Name of 1 to 65,535 bytes of UTF-8 without
@@ -28,6 +38,15 @@ typedef struct uvmqtt_message_s {
   bool dup; /* incoming: the server says it may have sent this before */
   const uvmqtt_property_t *properties;
   size_t n_properties;
+  /* Outgoing (0 in a Will and when incoming). ms from the call within which it
+   * must be complete, else it completes with UV_ETIMEDOUT; 0 is no limit. Runs
+   * while it waits to be sent, offline too, and while the acknowledgement is
+   * awaited. A message at QoS 1 or 2 that was sent is still resent until the
+   * server acknowledged it (4.4), though nobody hears of it any more. At QoS 0
+   * it runs until the message is in the buffer of at most 64 KiB before the
+   * kernel. */
+  uint32_t timeout;
+  uvmqtt_lane_t lane; /* outgoing */
 } uvmqtt_message_t;
 
 /* One filter of a SUBSCRIBE, with its Subscription Options (3.8.3.1). On a
@@ -55,7 +74,22 @@ typedef struct uvmqtt_result_s {
   /* of the acknowledgement; none on a 3.1.1 link */
   const uvmqtt_property_t *properties;
   size_t n_properties;
+  /* uvmqtt_disconnect: requests that are not complete and stay with the
+   * client; uvmqtt_get_pending lists them. Else 0. */
+  size_t n_left;
 } uvmqtt_result_t;
+
+/* One request that is not complete: see uvmqtt_get_pending. */
+typedef struct uvmqtt_pending_s {
+  uint64_t id;  /* as ret_id gave it */
+  uint8_t type; /* uvmqtt_packet_type_t: UVMQTT_PUBLISH, UVMQTT_SUBSCRIBE or
+                   UVMQTT_UNSUBSCRIBE */
+  uint8_t qos;  /* of a PUBLISH, else 0 */
+  bool sent;    /* its acknowledgement is awaited, on this connection or the
+                   next */
+  size_t bytes; /* what it counts for in .queue_bytes */
+  const char *topic; /* of a PUBLISH; else the first filter */
+} uvmqtt_pending_t;
 
 /* Completion of a request. Comes from the loop, never from inside the call
  * that made the request. Any call is legal in it, uvmqtt_close too. */

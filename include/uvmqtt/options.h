@@ -39,7 +39,29 @@ typedef enum {
 typedef enum {
   UVMQTT_LOST_REPUBLISH, /* sent anew; the server may have seen them before */
   UVMQTT_LOST_FAIL,      /* completed with UVMQTT_ESESSIONLOST */
+  UVMQTT_LOST_DROP, /* completed with UVMQTT_EDROPPED, and so are the messages
+                       of any QoS not yet sent */
 } uvmqtt_session_lost_t;
+
+/* What gives way when a message would exceed queue_messages or queue_bytes.
+ * Only messages that were not yet sent are dropped, never SUBSCRIBE or
+ * UNSUBSCRIBE, and each completes with UVMQTT_EDROPPED. When dropping cannot
+ * make enough room nothing is dropped and the call is refused with
+ * UVMQTT_EFULL, as it is after more drops than queue_messages (or of more than
+ * queue_bytes) whose completions you have not heard, because your program has
+ * not returned to the loop. */
+typedef enum {
+  UVMQTT_OVERFLOW_REFUSE, /* the new one: UVMQTT_EFULL */
+  /* The oldest, of bulk before normal before urgent, but none of a more urgent
+   * lane than the new one. */
+  UVMQTT_OVERFLOW_DROP_OLDEST,
+  UVMQTT_OVERFLOW_DROP_OLDEST_QOS0, /* the same, of QoS 0 only */
+  /* Full or not, a message waiting to be sent is replaced by a newer one of
+   * the same topic, whatever their QoS and RETAIN; in the same lane the newer
+   * one takes its place. When the queue is full of other topics:
+   * UVMQTT_EFULL. */
+  UVMQTT_OVERFLOW_LATEST_PER_TOPIC,
+} uvmqtt_overflow_t;
 
 typedef void (*uvmqtt_connect_cb)(uvmqtt_t *m, const uvmqtt_connack_t *connack);
 typedef void (*uvmqtt_message_cb)(uvmqtt_t *m, const uvmqtt_message_t *message);
@@ -50,6 +72,7 @@ typedef void (*uvmqtt_notice_cb)(uvmqtt_t *m, const uvmqtt_notice_t *notice);
 typedef void (*uvmqtt_auth_cb)(uvmqtt_t *m, const uvmqtt_auth_t *auth);
 typedef uvmqtt_redirect_verdict_t (*uvmqtt_redirect_cb)(
     uvmqtt_t *m, const uvmqtt_redirect_t *redirect);
+typedef void (*uvmqtt_water_cb)(uvmqtt_t *m, bool high);
 
 typedef struct uvmqtt_options_s {
   size_t size; /* UVMQTT_OPTIONS_INIT sets it; must come first */
@@ -120,7 +143,20 @@ typedef struct uvmqtt_options_s {
                                    as far as the server allows. Default 64,
                                    UVMQTT_OFF: none */
   uint32_t queue_messages;      /* outgoing requests held, default 10,000 */
-  uint64_t queue_bytes;         /* and their bytes, default 64 MiB */
+  uint64_t queue_bytes;         /* and their bytes, default 64 MiB. Both count
+                                   what waits and what was sent and is not
+                                   acknowledged, with some 200 bytes for each;
+                                   not the SUBSCRIBEs that restore
+                                   subscriptions */
+  uvmqtt_overflow_t overflow;   /* what happens beyond them */
+  /* In bytes of the same count (queued_bytes of uvmqtt_stats_t), for on_water.
+   * Defaults: 1 MiB, and a quarter of high_water. low_water must be below
+   * high_water: UV_EINVAL. */
+  uint64_t high_water;
+  uint64_t low_water;
+  /* Refuse a message of QoS 0 with UV_ENOTCONN while not online, instead of
+   * keeping it until the client is. What was accepted before is kept. */
+  bool refuse_offline_qos0;
 
   /* 5.0: asks the server for Response Information, a basis for response
    * topics; it need not give any. See uvmqtt_get_limits. */
@@ -159,6 +195,11 @@ typedef struct uvmqtt_options_s {
    * and so is the sixth redirect without a stable connection in between, after
    * which the client begins again with its url. */
   uvmqtt_redirect_cb on_redirect;
+
+  /* With high true when the bytes held reached high_water, with false when
+   * they have come down to low_water after that: once for each crossing. A
+   * program that stops publishing in between holds little memory. */
+  uvmqtt_water_cb on_water;
 
   void *data; /* uvmqtt_get_data returns it */
 } uvmqtt_options_t;

@@ -5,6 +5,7 @@
 #include "client/link.h"
 #include "client/pump.h"
 #include "client/report.h"
+#include "session/pending.h"
 #include <stddef.h>
 #include <string.h>
 
@@ -75,8 +76,9 @@ int uvmqtt_connect(uvmqtt_t *m) {
     r = um_pump_want(m);
   if (r)
     return r;
+  m->leave.again = m->leave.draining;
   m->wanted = true;
-  m->kicked = m->state == UVMQTT_STATE_WAITING || m->leave.asked;
+  m->kicked = m->state == UVMQTT_STATE_WAITING || um_is_leaving(m);
   return 0;
 }
 
@@ -89,7 +91,7 @@ static int take_leave_options(const uvmqtt_disconnect_options_t *from,
     return UV_EINVAL;
   memcpy(ret, from, from->size);
   if ((int)ret->mode < UVMQTT_DISCONNECT_FLUSH ||
-      (int)ret->mode > UVMQTT_DISCONNECT_NOW)
+      (int)ret->mode > UVMQTT_DISCONNECT_DRAIN)
     return UV_EINVAL;
   if (ret->reason != UVMQTT_REASON_SUCCESS &&
       ret->reason != UVMQTT_REASON_DISCONNECT_WITH_WILL_MESSAGE)
@@ -139,7 +141,8 @@ int uvmqtt_disconnect(uvmqtt_t *m, const uvmqtt_disconnect_options_t *options,
   m->leave.arg = arg;
   uint32_t timeout = o.timeout == 0 ? LEAVE_TIMEOUT : o.timeout;
   m->leave.deadline = um_pump_now(m) + timeout;
-  m->wanted = false;
+  m->leave.draining = o.mode == UVMQTT_DISCONNECT_DRAIN && m->wanted;
+  m->wanted = m->leave.draining;
   m->kicked = false;
   return 0;
 }
@@ -281,6 +284,15 @@ int uvmqtt_reauthenticate(uvmqtt_t *m, uvmqtt_bytes_t data,
   return accepted(m, r);
 }
 
+int uvmqtt_cancel(uvmqtt_t *m, uint64_t id) {
+  int r = usable(m);
+  if (r == 0)
+    r = um_session_cancel(&m->session, uv_now(m->loop->uv), id);
+  if (r == 0)
+    um_loop_mark(m->loop, m); /* what was accepted has opened the timer */
+  return r;
+}
+
 int uvmqtt_ping(uvmqtt_t *m) {
   int r = usable(m);
   if (r == 0)
@@ -350,6 +362,14 @@ void uvmqtt_set_data(uvmqtt_t *m, void *data) {
 
 uv_loop_t *uvmqtt_get_loop(const uvmqtt_t *m) {
   return m->loop->uv;
+}
+
+size_t uvmqtt_get_pending(const uvmqtt_t *m, uvmqtt_pending_t *list, size_t n) {
+  if (m == NULL || m->torn_down)
+    return 0;
+  if (list != NULL)
+    um_pending_list(&m->session.outbox, list, n);
+  return um_pending_count(&m->session.outbox);
 }
 
 int uvmqtt_get_stats(const uvmqtt_t *m, uvmqtt_stats_t *ret) {

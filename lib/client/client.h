@@ -18,6 +18,8 @@
 /* The user's wish to leave, from uvmqtt_disconnect until it is fulfilled. */
 struct um_leave {
   bool asked;
+  bool draining; /* not yet: first what is held must be complete */
+  bool again;    /* uvmqtt_connect meanwhile */
   uvmqtt_disconnect_mode_t mode;
   uint8_t reason;
   struct um_op *properties; /* an op only for its copying; NULL: none */
@@ -75,5 +77,10 @@ struct uvmqtt_s {
   uvmqtt_close_cb close_cb;
   void *close_arg;
 };
+
+/* On the way out, and not waiting for what is held to complete first. */
+static inline bool um_is_leaving(const uvmqtt_t *m) {
+  return m->leave.asked && !m->leave.draining;
+}
 
 #endif

@@ -4,6 +4,7 @@
 #include "client/pump.h"
 #include "client/report.h"
 #include "net/tcp.h"
+#include "session/pending.h"
 #include <assert.h>
 #include <string.h>
 
@@ -41,7 +42,8 @@ static uint64_t random64(void) {
 /* The user's wish to leave ends here, whatever came of it. */
 static void finish_leave(uvmqtt_t *m, int status) {
   struct um_leave leave = m->leave;
-  uvmqtt_result_t result = {.status = leave.status ? leave.status : status};
+  uvmqtt_result_t result = {.status = leave.status ? leave.status : status,
+                            .n_left = um_pending_count(&m->session.outbox)};
   if (!leave.asked)
     return;
   memset(&m->leave, 0, sizeof m->leave);
@@ -49,6 +51,13 @@ static void finish_leave(uvmqtt_t *m, int status) {
   um_op_free(&m->options.pool, leave.properties);
   if (leave.cb != NULL)
     leave.cb(m, &result, leave.arg);
+}
+
+/* From here on it is an ordinary leave, the wish to connect again included. */
+static void end_drain(uvmqtt_t *m, int status) {
+  m->leave.draining = false;
+  m->leave.status = status;
+  m->wanted = m->kicked = m->leave.again;
 }
 
 static void close_stream(uvmqtt_t *m) {
@@ -113,7 +122,7 @@ static int greet(uvmqtt_t *m) {
   if (!secure_enough(m))
     return UVMQTT_EINSECURE;
   int r = um_session_ask(&m->session);
-  if (r || m->closing || m->leave.asked)
+  if (r || m->closing || um_is_leaving(m))
     return m->closing ? 0 : r;
   return um_session_up(&m->session, um_pump_now(m));
 }
@@ -206,9 +215,11 @@ void um_link_failed(uvmqtt_t *m, int code) {
   um_link_progress(m);
   um_report_error(m, left ? 0 : code, um_report_phase(m));
   cut(m, code);
-  if (m->leave.asked && !left && m->leave.status == 0 && was_online)
-    m->leave.status = code;
   decide(m, code);
+  if (m->leave.draining && !m->wanted)
+    end_drain(m, 0);
+  if (um_is_leaving(m) && !left && m->leave.status == 0 && was_online)
+    m->leave.status = code;
   enter(m, UVMQTT_STATE_DISCONNECTING);
   um_report_disconnect(m, was_online);
 }
@@ -251,7 +262,8 @@ void um_link_closed(uvmqtt_t *m) {
   m->stream = NULL;
   m->stream_closing = false;
   if (!m->torn_down) {
-    finish_leave(m, 0);
+    if (!m->leave.draining)
+      finish_leave(m, 0);
     if (!m->closing)
       wait_or_rest(m);
   }
@@ -274,7 +286,7 @@ static void leave_now(uvmqtt_t *m) {
 static bool may_leave(const uvmqtt_t *m) {
   assert(m->stream != NULL);
   return m->session.state == UM_SESSION_UP &&
-         (m->leave.mode == UVMQTT_DISCONNECT_NOW ||
+         (m->leave.mode == UVMQTT_DISCONNECT_NOW || m->leave.status != 0 ||
           (um_session_flushed(&m->session) && !m->stream->busy));
 }
 
@@ -289,7 +301,16 @@ static bool has_left(const uvmqtt_t *m) {
 bool um_link_wants_step(const uvmqtt_t *m) {
   if (!m->leave.asked || m->state != UVMQTT_STATE_ONLINE || m->stream_closing)
     return false;
+  if (m->leave.draining)
+    return um_session_drained(&m->session);
   return may_leave(m) || has_left(m);
+}
+
+/* Goes on as if nobody had asked to leave. Nothing held, or no way to get rid
+ * of it: leaves. */
+static void step_drain(uvmqtt_t *m) {
+  if (um_session_drained(&m->session) || !m->wanted)
+    end_drain(m, 0);
 }
 
 static void step_leave(uvmqtt_t *m) {
@@ -325,9 +346,11 @@ static void step_connect(uvmqtt_t *m) {
 void um_link_step(uvmqtt_t *m) {
   if (m->write_error && m->stream != NULL && !m->stream_closing)
     um_link_failed(m, m->write_error);
-  if (m->leave.asked)
+  if (m->leave.draining)
+    step_drain(m);
+  if (um_is_leaving(m))
     step_leave(m);
-  if (!m->closing && !m->leave.asked && m->wanted)
+  if (!m->closing && !um_is_leaving(m) && m->wanted)
     step_connect(m);
 }
 
@@ -351,6 +374,15 @@ static bool is_overdue(uvmqtt_t *m, uint64_t now) {
   return false;
 }
 
+/* Not all was complete in time: DISCONNECT at once, if there is anybody to say
+ * it to. */
+static void tick_drain(uvmqtt_t *m, uint64_t now) {
+  if (!m->leave.draining || now < m->leave.deadline)
+    return;
+  end_drain(m, UV_ETIMEDOUT);
+  m->leave.deadline = now + LINGER;
+}
+
 static void tick_leave(uvmqtt_t *m, uint64_t now) {
   if (!m->leave.asked || now < m->leave.deadline || m->stream == NULL)
     return;
@@ -371,14 +403,17 @@ static void tick_stream(uvmqtt_t *m, uint64_t now) {
     return;
   if (m->stream->deadline <= now)
     m->stream->ops->tick(m->stream);
+}
+
+static void tick_session(uvmqtt_t *m, uint64_t now) {
   int r = um_session_tick(&m->session, now);
   if (r)
     um_link_failed(m, r);
 }
 
 void um_link_tick(uvmqtt_t *m) {
-  static void (*const parts[])(uvmqtt_t *, uint64_t) = {tick_stream, tick_leave,
-                                                        tick_state};
+  static void (*const parts[])(uvmqtt_t *, uint64_t) = {
+      tick_stream, tick_session, tick_drain, tick_leave, tick_state};
   uint64_t now = um_pump_now(m);
   for (size_t i = 0; i < sizeof parts / sizeof parts[0] && !m->closing; i++)
     parts[i](m, now);

@@ -17,6 +17,8 @@ enum {
   TOPIC_ALIAS_OUT = 64,
   QUEUE_MESSAGES = 10000,
   QUEUE_BYTES = 64 * 1024 * 1024,
+  HIGH_WATER = 1024 * 1024,
+  LOW_WATER_PART = 4,      /* of high water */
   CONNECT_TIMEOUT = 30000, /* ms */
   ADDRESS_TIMEOUT = 10000,
   RECONNECT_MIN = 1000,
@@ -66,14 +68,31 @@ static int read_modes(const uvmqtt_options_t *o, struct um_session_config *c) {
                                  UVMQTT_VERSION_5};
   static const int modes[] = {UVMQTT_SESSION_KEEP, UVMQTT_SESSION_CLEAN,
                               UVMQTT_SESSION_RESUME};
-  static const int losses[] = {UVMQTT_LOST_REPUBLISH, UVMQTT_LOST_FAIL};
+  static const int losses[] = {UVMQTT_LOST_REPUBLISH, UVMQTT_LOST_FAIL,
+                               UVMQTT_LOST_DROP};
+  static const int overflows[] = {
+      UVMQTT_OVERFLOW_REFUSE, UVMQTT_OVERFLOW_DROP_OLDEST,
+      UVMQTT_OVERFLOW_DROP_OLDEST_QOS0, UVMQTT_OVERFLOW_LATEST_PER_TOPIC};
   if (!in_enum((int)o->version, versions, 3) ||
       !in_enum((int)o->session, modes, 3) ||
-      !in_enum((int)o->session_lost, losses, 2))
+      !in_enum((int)o->session_lost, losses, 3) ||
+      !in_enum((int)o->overflow, overflows, 4))
     return UM_EINVAL;
   c->version = o->version;
   c->mode = o->session;
   c->lost = o->session_lost;
+  c->overflow = o->overflow;
+  c->refuse_offline_qos0 = o->refuse_offline_qos0;
+  return 0;
+}
+
+static int read_water(const uvmqtt_options_t *o, struct um_options *ret) {
+  uint64_t high = o->high_water == 0 ? HIGH_WATER : o->high_water;
+  uint64_t low = o->low_water == 0 ? high / LOW_WATER_PART : o->low_water;
+  if (low >= high)
+    return UM_EINVAL;
+  ret->config.high_water = o->on_water == NULL ? 0 : high;
+  ret->config.low_water = low;
   return 0;
 }
 
@@ -220,6 +239,7 @@ static void read_callbacks(const uvmqtt_options_t *o, struct um_options *ret) {
   ret->on_notice = o->on_notice;
   ret->on_auth = o->on_auth;
   ret->on_redirect = o->on_redirect;
+  ret->on_water = o->on_water;
 }
 
 static void hide_secrets(struct um_session_config *c) {
@@ -258,8 +278,8 @@ static int read_url(const uvmqtt_options_t *o, struct um_options *ret) {
 
 static int read_all(const uvmqtt_options_t *o, struct um_options *ret) {
   static int (*const steps[])(const uvmqtt_options_t *, struct um_options *) = {
-      read_url,      read_numbers, read_client_id, read_username,
-      read_password, read_auth,    read_will,      read_properties,
+      read_url,      read_numbers, read_water, read_client_id,  read_username,
+      read_password, read_auth,    read_will,  read_properties,
   };
   int r = read_modes(o, &ret->config);
   for (size_t i = 0; r == 0 && i < sizeof steps / sizeof steps[0]; i++)

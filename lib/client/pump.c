@@ -46,9 +46,9 @@ static uint64_t least(uint64_t a, uint64_t b) {
 }
 
 static uint64_t deadline(const uvmqtt_t *m) {
-  uint64_t d = um_link_deadline(m);
+  uint64_t d = least(um_link_deadline(m), um_session_deadline(&m->session));
   if (m->stream != NULL && !m->stream_closing)
-    d = least(d, least(m->stream->deadline, um_session_deadline(&m->session)));
+    d = least(d, m->stream->deadline);
   return d;
 }
 
@@ -284,8 +284,14 @@ static void auth(void *up, const uvmqtt_auth_t *auth) {
   uvmqtt_t *m = up;
   if (!m->closing)
     m->options.on_auth(m, auth);
-  if (m->leave.asked && m->state == UVMQTT_STATE_CONNECTING)
+  if (um_is_leaving(m) && m->state == UVMQTT_STATE_CONNECTING)
     um_session_halt(&m->session);
+}
+
+static void water(void *up, bool high) {
+  uvmqtt_t *m = up;
+  if (m->options.on_water != NULL && !m->closing)
+    m->options.on_water(m, high);
 }
 
 const struct um_session_events um_pump_events = {
@@ -294,5 +300,6 @@ const struct um_session_events um_pump_events = {
     .completed = completed,
     .notice = notice,
     .auth = auth,
+    .water = water,
     .commit = NULL, /* memory store: nothing waits */
 };

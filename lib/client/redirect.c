@@ -51,7 +51,7 @@ static void end_detour(uvmqtt_t *m) {
 /* Nobody is asked when there will be no further attempt. */
 static bool is_redirected(const uvmqtt_t *m, int code) {
   const struct um_ending *e = &m->session.ending;
-  bool goes_on = m->wanted && m->options.reconnect && !m->leave.asked;
+  bool goes_on = m->wanted && m->options.reconnect && !um_is_leaving(m);
   return goes_on && !m->closing && code == e->code &&
          e->server_reference != NULL && m->options.on_redirect != NULL;
 }

@@ -56,7 +56,7 @@ static const char *hint_of(int code, uint8_t reason) {
 }
 
 uvmqtt_phase_t um_report_phase(const uvmqtt_t *m) {
-  if (m->leave.asked && m->state == UVMQTT_STATE_ONLINE)
+  if (um_is_leaving(m) && m->state == UVMQTT_STATE_ONLINE)
     return UVMQTT_PHASE_DISCONNECT;
   if (m->state == UVMQTT_STATE_ONLINE)
     return UVMQTT_PHASE_ONLINE;

@@ -21,6 +21,8 @@ static void complete(struct um_session *s, struct um_op *op,
   void *arg = op->arg;
   result->id = op->id;
   um_outbox_finish(&s->outbox, op, result->status, result->reason);
+  if (op->detached)
+    return; /* complete before; settle tells if it has not yet */
   um_outbox_free(&s->outbox, op);
   if (cb != NULL)
     s->events->completed(s->up, cb, arg, result);
@@ -193,7 +195,8 @@ int um_recv_suback(struct um_session *s, struct um_packet *p) {
     fail_once(s, op, UVMQTT_EPROTOCOL);
     return UVMQTT_EPROTOCOL;
   }
-  int r = remember(s, op, p->u.suback.reasons);
+  /* of one that was cancelled nothing is to be restored later */
+  int r = op->detached ? 0 : remember(s, op, p->u.suback.reasons);
   if (r)
     return r;
   if (op->id == 0)

@@ -22,21 +22,23 @@ void um_journal_done(struct um_journal *j) {
   memset(j, 0, sizeof *j);
 }
 
-/* Room for one more element of a growing array, NULL when memory is out. */
+/* Room for n elements in a growing array, NULL when memory is out. */
 static void *grow(void *array, size_t n, size_t *cap, size_t size) {
-  if (n < *cap)
+  if (n <= *cap)
     return array;
   size_t more = *cap == 0 ? 8 : 2 * *cap;
+  while (more < n)
+    more *= 2;
   void *p = um_realloc(array, more * size);
   if (p != NULL)
     *cap = more;
   return p;
 }
 
-int um_journal_reserve(struct um_journal *j) {
+int um_journal_reserve(struct um_journal *j, size_t n) {
   if (j->commit == NULL)
     return 0;
-  struct um_store_op *ops = grow(j->ops, j->n, &j->cap, sizeof *ops);
+  struct um_store_op *ops = grow(j->ops, j->n + n, &j->cap, sizeof *ops);
   if (ops == NULL)
     return UM_ENOMEM;
   j->ops = ops;
@@ -46,7 +48,7 @@ int um_journal_reserve(struct um_journal *j) {
 void um_journal_put(struct um_journal *j, const struct um_store_op *op) {
   if (j->commit == NULL)
     return;
-  if (um_journal_reserve(j))
+  if (um_journal_reserve(j, 1))
     j->failed = true;
   else
     j->ops[j->n++] = *op;
@@ -60,7 +62,7 @@ static bool pending(const struct um_journal *j) {
 /* Room for the mark that will follow, so that um_journal_mark cannot fail. */
 static bool reserve_mark(struct um_journal *j) {
   struct um_mark *marks =
-      grow(j->marks, j->n_marks, &j->cap_marks, sizeof *marks);
+      grow(j->marks, j->n_marks + 1, &j->cap_marks, sizeof *marks);
   if (marks == NULL)
     return false;
   j->marks = marks;

@@ -60,8 +60,8 @@ void um_journal_init(struct um_journal *j, um_commit_fn commit, void *up,
                      struct um_buf *out, size_t max_held);
 void um_journal_done(struct um_journal *j);
 
-/* Room for one more record, so that the next put cannot fail. UM_ENOMEM. */
-int um_journal_reserve(struct um_journal *j);
+/* Room for n more records, so that as many puts cannot fail. UM_ENOMEM. */
+int um_journal_reserve(struct um_journal *j, size_t n);
 void um_journal_put(struct um_journal *j, const struct um_store_op *op);
 /* The buffer for bytes that depend on everything put so far; NULL when memory
  * is out, now or since the connection began. */

@@ -182,8 +182,9 @@ static struct um_op *take(struct um_op_pool *pool, size_t size) {
     return NULL;
   memset(op, 0, sizeof *op);
   um_list_init(&op->link);
+  um_list_init(&op->also);
   op->size_class = c;
-  op->expires = UINT64_MAX;
+  op->expires = op->times_out = op->due = UINT64_MAX;
   return op;
 }
 

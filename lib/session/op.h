@@ -21,6 +21,8 @@ enum um_op_state {
 
 struct um_op {
   struct um_list link; /* in exactly one list of the outbox */
+  struct um_list also; /* QUEUED: what victims.c finds it by; detached: its
+                          completion is due */
   uint64_t id;         /* of the request, never 0; 0: made by the session */
   uint8_t kind;
   uint8_t state;
@@ -28,11 +30,18 @@ struct um_op {
   uint8_t wrong_acks; /* PUBACKs for a QoS 2 message, see acks.c */
   bool sent_before;   /* on an earlier connection: DUP */
   bool counted;       /* takes a place of the send quota */
+  bool charged;       /* counts for the budget */
+  bool dropped;       /* by the overflow policy: no longer, see overflow.h */
+  bool detached;      /* complete for the user; sent, so it goes on */
+  bool overdue;       /* due once, and nothing was read since */
   uint16_t pid;       /* packet identifier, 0: none */
   uint8_t reason;     /* with DONE: what to report */
   int status;
-  size_t charge;    /* bytes it counts for in the queue's budget */
-  uint64_t expires; /* ms; UINT64_MAX: never */
+  size_t charge;      /* bytes it counts for in the queue's budget */
+  uint64_t expires;   /* ms; UINT64_MAX: never */
+  uint64_t times_out; /* the same for the user's time-out */
+  uint64_t due;       /* whichever counts in this state */
+  size_t timer;       /* place among the timeouts, 0: none */
   uvmqtt_request_cb cb;
   void *arg;
   uvmqtt_property_t *properties; /* of whichever kind; ours to change */

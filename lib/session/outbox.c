@@ -9,18 +9,29 @@ static struct um_op *op_of(const struct um_list *link) {
   return um_list_of(link, struct um_op, link);
 }
 
-/* All lists of ops that are not done, in the order in which their ops would
- * leave or left. */
-#define LISTS 7
+#define LISTS UM_OUTBOX_LISTS
 static void lists_of(struct um_outbox *o, struct um_list *ret[LISTS]) {
-  struct um_list *all[LISTS] = {&o->asked,      &o->requests, &o->released,
-                                &o->rereleases, &o->sent,     &o->resends,
-                                &o->queued};
+  struct um_list *all[LISTS] = {&o->asked,
+                                &o->requests,
+                                &o->released,
+                                &o->rereleases,
+                                &o->sent,
+                                &o->resends,
+                                &o->queued[UM_URGENT],
+                                &o->queued[UM_NORMAL],
+                                &o->queued[UM_BULK]};
   memcpy(ret, all, sizeof all);
 }
 
-void um_outbox_init(struct um_outbox *o, size_t max_messages,
-                    uint64_t max_bytes) {
+void um_outbox_lists(const struct um_outbox *o, const struct um_list *ret[]) {
+  struct um_list *lists[LISTS];
+  lists_of((struct um_outbox *)(uintptr_t)o, lists);
+  for (size_t i = 0; i < LISTS; i++)
+    ret[i] = lists[i];
+}
+
+void um_outbox_init(struct um_outbox *o, uvmqtt_overflow_t overflow,
+                    size_t max_messages, uint64_t max_bytes) {
   struct um_list *lists[LISTS];
   memset(o, 0, sizeof *o);
   um_op_pool_init(&o->pool);
@@ -29,13 +40,18 @@ void um_outbox_init(struct um_outbox *o, size_t max_messages,
   for (size_t i = 0; i < LISTS; i++)
     um_list_init(lists[i]);
   um_list_init(&o->done);
+  um_list_init(&o->cut);
+  um_victims_init(&o->victims, overflow, o->queued);
   o->max_messages = max_messages;
   o->max_bytes = max_bytes;
 }
 
 static void free_list(struct um_outbox *o, struct um_list *list) {
-  while (!um_list_empty(list))
-    um_op_free(&o->pool, op_of(list->next));
+  while (!um_list_empty(list)) {
+    struct um_op *op = op_of(list->next);
+    um_list_remove(&op->also);
+    um_op_free(&o->pool, op);
+  }
 }
 
 void um_outbox_done(struct um_outbox *o) {
@@ -44,26 +60,43 @@ void um_outbox_done(struct um_outbox *o) {
   for (size_t i = 0; i < LISTS; i++)
     free_list(o, lists[i]);
   free_list(o, &o->done);
+  um_victims_done(&o->victims);
+  um_timeouts_done(&o->timeouts);
   um_op_pool_done(&o->pool);
   um_packet_ids_done(&o->ids);
-}
-
-int um_outbox_admit(const struct um_outbox *o, size_t charge) {
-  if (o->n_messages >= o->max_messages)
-    return UVMQTT_EFULL;
-  return o->n_bytes + charge > o->max_bytes ? UVMQTT_EFULL : 0;
 }
 
 static bool is_publish(const struct um_op *op) {
   return op->kind == UM_OP_PUBLISH;
 }
 
+/* When it must be looked at: once sent it cannot expire any more, once
+ * detached nobody waits. */
+static uint64_t due_of(const struct um_op *op) {
+  bool expires = op->state == UM_OP_QUEUED && op->expires < op->times_out &&
+                 !UM_MUTANT(23);
+  if (op->detached)
+    return UINT64_MAX;
+  return expires ? op->expires : op->times_out;
+}
+
+static struct um_list *lane_of(struct um_outbox *o, const struct um_op *op) {
+  return is_publish(op) ? &o->queued[um_lane_of(op)] : &o->requests;
+}
+
 void um_outbox_add(struct um_outbox *o, struct um_op *op) {
   assert(op->state == UM_OP_QUEUED);
-  um_list_push(is_publish(op) ? &o->queued : &o->requests, &op->link);
+  um_list_push(lane_of(o, op), &op->link);
+  o->n_waiting++;
+  if (is_publish(op))
+    um_victims_put(&o->victims, op, false);
+  if (op->due != UINT64_MAX)
+    um_timeouts_put(&o->timeouts, op);
+  if (op->id == 0)
+    return; /* the session's own */
+  op->charged = true;
   o->n_messages++;
   o->n_bytes += op->charge;
-  o->n_waiting++;
 }
 
 void um_outbox_add_first(struct um_outbox *o, struct um_list *ops) {
@@ -121,21 +154,24 @@ struct um_op *um_outbox_next(const struct um_outbox *o, size_t quota) {
   if (!um_list_empty(&o->rereleases))
     return op_of(o->rereleases.next);
   bool room = o->inflight_quota < quota; /* [MQTT-4.9.0-2/5] */
-  if (UM_MUTANT(45) && room && !um_list_empty(&o->queued))
-    return op_of(o->queued.next);  /* new ones before old ones */
-  if (!um_list_empty(&o->resends)) /* [MQTT-4.6.0-1/both] */
+  if (UM_MUTANT(45) && room && !um_list_empty(&o->queued[UM_NORMAL]))
+    return op_of(o->queued[UM_NORMAL].next); /* new ones before old ones */
+  if (!um_list_empty(&o->resends))           /* [MQTT-4.6.0-1/both] */
     return room ? op_of(UM_MUTANT(16) ? o->resends.prev /* Paho: by id */
                                       : o->resends.next)
                 : NULL;
-  if (um_list_empty(&o->queued))
-    return NULL;
-  struct um_op *op = op_of(o->queued.next);
-  return room || op->u.message.qos == 0 ? op : NULL;
+  for (size_t i = 0; o->n_waiting != 0 && i < UM_LANES; i++) {
+    struct um_op *op = op_of(o->queued[i].next);
+    bool any = !um_list_empty(&o->queued[i]);
+    if (any && (room || op->u.message.qos == 0))
+      return op;
+  }
+  return NULL;
 }
 
 bool um_outbox_idle(const struct um_outbox *o) {
-  return um_list_empty(&o->requests) && um_list_empty(&o->rereleases) &&
-         um_list_empty(&o->resends) && um_list_empty(&o->queued);
+  return o->n_waiting == 0 && um_list_empty(&o->rereleases) &&
+         um_list_empty(&o->resends);
 }
 
 int um_outbox_take_id(struct um_outbox *o, struct um_op *op) {
@@ -162,6 +198,16 @@ static void move(struct um_op *op, struct um_list *to) {
   um_list_push(to, &op->link);
 }
 
+static void retime(struct um_outbox *o, struct um_op *op) {
+  if (op->timer == 0)
+    return;
+  op->due = due_of(op);
+  if (op->state == UM_OP_DONE)
+    um_timeouts_remove(&o->timeouts, op);
+  else
+    um_timeouts_moved(&o->timeouts, op);
+}
+
 /* QUEUED is the only state that counts as waiting; the rest is in flight. */
 static void set_state(struct um_outbox *o, struct um_op *op,
                       enum um_op_state state) {
@@ -175,6 +221,9 @@ static void set_state(struct um_outbox *o, struct um_op *op,
   else if (state != UM_OP_DONE)
     o->n_inflight++;
   op->state = (uint8_t)state;
+  if (was)
+    um_victims_remove(&o->victims, op);
+  retime(o, op);
 }
 
 void um_outbox_sent(struct um_outbox *o, struct um_op *op) {
@@ -198,7 +247,9 @@ void um_outbox_requeue(struct um_outbox *o, struct um_op *op) {
   give_id_back(o, op);
   op->sent_before = false;
   um_list_remove(&op->link);
-  um_list_push_front(is_publish(op) ? &o->queued : &o->requests, &op->link);
+  um_list_push_front(lane_of(o, op), &op->link);
+  if (is_publish(op))
+    um_victims_put(&o->victims, op, true);
 }
 
 void um_outbox_finish(struct um_outbox *o, struct um_op *op, int status,
@@ -207,16 +258,49 @@ void um_outbox_finish(struct um_outbox *o, struct um_op *op, int status,
   if (!UM_MUTANT(26) || reason < 0x80) /* aws: a place leaks per refusal */
     count(o, op, false);
   give_id_back(o, op);
-  op->status = status;
-  op->reason = reason;
+  if (op->detached) {
+    o->n_detached--;
+    um_list_remove(&op->also);
+  } else {
+    op->status = status;
+    op->reason = reason;
+  }
   move(op, &o->done);
+}
+
+void um_outbox_detach(struct um_outbox *o, struct um_op *op, int status) {
+  assert(op->state == UM_OP_SENT || op->state == UM_OP_RELEASED);
+  op->detached = true;
+  op->status = status;
+  o->n_detached++;
+  retime(o, op);
+  if (op->cb != NULL)
+    um_list_push(&o->cut, &op->also);
+}
+
+void um_outbox_told(struct um_op *op) {
+  um_list_remove(&op->also);
+  op->cb = NULL;
+}
+
+void um_outbox_uncharge(struct um_outbox *o, struct um_op *op) {
+  o->n_messages -= op->charged;
+  o->n_bytes -= op->charged ? op->charge : 0;
+  op->charged = false;
 }
 
 void um_outbox_free(struct um_outbox *o, struct um_op *op) {
   assert(op->state == UM_OP_DONE);
-  o->n_messages--;
-  o->n_bytes -= op->charge;
+  um_outbox_uncharge(o, op);
+  o->n_dropped -= op->dropped;
+  o->dropped_bytes -= op->dropped ? op->charge : 0;
   um_op_free(&o->pool, op);
+}
+
+void um_outbox_put_off(struct um_outbox *o, struct um_op *op, uint64_t until) {
+  op->overdue = true;
+  op->times_out = until;
+  retime(o, op);
 }
 
 /* From the back, so that the front of the lane keeps the order. */
@@ -225,7 +309,18 @@ static void requeue_list(struct um_outbox *o, struct um_list *list) {
     um_outbox_requeue(o, op_of(list->prev));
 }
 
+static void finish_detached(struct um_outbox *o, struct um_list *list) {
+  struct um_list *l = list->next;
+  while (l != list) {
+    struct um_op *op = op_of(l);
+    l = l->next;
+    if (op->detached)
+      um_outbox_finish(o, op, 0, 0);
+  }
+}
+
 void um_outbox_link_down(struct um_outbox *o) {
+  finish_detached(o, &o->asked);
   if (UM_MUTANT(11)) /* ids from 1 at each connection, taken or not */
     o->ids.last = 0;
   if (!UM_MUTANT(35)) /* requests that never complete */
@@ -273,23 +368,25 @@ static size_t length(const struct um_list *list) {
   return n;
 }
 
-size_t um_outbox_session_lost(struct um_outbox *o, bool fail) {
+size_t um_outbox_session_lost(struct um_outbox *o, int status) {
   um_outbox_resume(o);
+  finish_detached(o, &o->resends);
   size_t n = length(&o->resends);
   finish_list(o, &o->rereleases, 0);
-  if (fail && !UM_MUTANT(49))
-    finish_list(o, &o->resends, UVMQTT_ESESSIONLOST);
+  if (status && !UM_MUTANT(49))
+    finish_list(o, &o->resends, status);
   else
     requeue_list(o, &o->resends);
   return n;
 }
 
-/* Puts an op into a list that is in order of ids, looking from the back. */
-static void insert_by_id(struct um_list *list, struct um_op *op) {
-  struct um_list *at = list;
-  while (at->prev != list && op_of(at->prev)->id > op->id)
-    at = at->prev;
-  um_list_insert(at, &op->link);
+size_t um_outbox_drop_queued(struct um_outbox *o) {
+  size_t n = 0;
+  for (size_t i = 0; i < UM_LANES; i++) {
+    n += length(&o->queued[i]);
+    finish_list(o, &o->queued[i], UVMQTT_EDROPPED);
+  }
+  return n;
 }
 
 /* Each list is nearly in order already, so merging them one after the other
@@ -300,11 +397,10 @@ static void merge(struct um_list *into, struct um_list *from) {
     struct um_op *op = op_of(from->next);
     while (at != into && op_of(at)->id < op->id)
       at = at->next;
+    while (at->prev != into && op_of(at->prev)->id > op->id)
+      at = at->prev;
     um_list_remove(&op->link);
-    if (at->prev != into && op_of(at->prev)->id > op->id)
-      insert_by_id(into, op);
-    else
-      um_list_insert(at, &op->link);
+    um_list_insert(at, &op->link);
   }
 }
 

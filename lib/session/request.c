@@ -4,6 +4,8 @@
 
 #include "base/err.h"
 #include "base/mutant.h"
+#include "session/overflow.h"
+#include "session/withdraw.h"
 #include <string.h>
 
 /* Ends every request: what may leave leaves, what must be stored is stored. */
@@ -24,18 +26,35 @@ static void add(struct um_session *s, struct um_op *op, uvmqtt_request_cb cb,
     *ret_id = op->id;
 }
 
-/* 0, or why the op may not enter; it is then freed. NULL: no memory. */
-static int admit(struct um_session *s, struct um_op *op) {
-  if (op == NULL)
-    return UM_ENOMEM;
+static int check_size(const struct um_session *s, const struct um_op *op) {
   struct um_packet p;
   um_op_packet(op, &p);
-  int r = um_outbox_admit(&s->outbox, op->charge);
-  if (r == 0 && um_encoded_size(s->version, &p) == 0)
-    r = UVMQTT_ETOOBIG;
+  return um_encoded_size(s->version, &p) == 0 ? UVMQTT_ETOOBIG : 0;
+}
+
+/* 0, or why the op may not enter; it is then freed. NULL: no memory. After
+ * this nothing can fail; so many must give way. */
+static int admit(struct um_session *s, struct um_op *op, size_t *ret_victims) {
+  if (op == NULL)
+    return UM_ENOMEM;
+  int r = um_overflow_admit(&s->outbox, op, ret_victims);
+  if (r == 0 && op->charge > UM_PACKET_MAX) /* no packet is larger than this */
+    r = check_size(s, op);
+  if (r == 0)
+    r = um_outbox_reserve(&s->outbox, op);
+  if (r == 0)
+    r = um_journal_reserve(&s->journal, *ret_victims + 1);
   if (r)
     um_op_free(&s->outbox.pool, op);
   return r;
+}
+
+static void make_room(struct um_session *s, struct um_op *op, size_t n) {
+  while (n-- > 0) {
+    struct um_op *victim = um_overflow_victim(&s->outbox, op);
+    um_withdraw_note(s, victim);
+    um_overflow_drop(&s->outbox, victim, op);
+  }
 }
 
 static void note_new(struct um_session *s, const struct um_op *op) {
@@ -55,18 +74,31 @@ static uint64_t expiry_of(const struct um_session *s,
   return UINT64_MAX;
 }
 
+static struct um_op *make_publish(struct um_session *s,
+                                  const uvmqtt_message_t *m) {
+  struct um_op *op = um_op_publish(&s->outbox.pool, m);
+  if (op == NULL)
+    return NULL;
+  op->expires = expiry_of(s, m);
+  if (m->timeout != 0)
+    op->times_out = s->now + m->timeout;
+  bool expires = op->expires < op->times_out && !UM_MUTANT(23);
+  op->due = expires ? op->expires : op->times_out;
+  return op;
+}
+
 static int publish_queued(struct um_session *s, const uvmqtt_message_t *m,
                           uvmqtt_request_cb cb, void *arg, uint64_t *ret_id) {
-  struct um_op *op = um_op_publish(&s->outbox.pool, m);
-  int r = admit(s, op);
+  size_t victims;
+  if (m->qos == 0 && s->state != UM_SESSION_UP &&
+      s->config->refuse_offline_qos0)
+    return UM_ENOTCONN;
+  struct um_op *op = make_publish(s, m);
+  int r = admit(s, op, &victims);
   if (r)
     return r;
-  if (um_journal_reserve(&s->journal)) {
-    um_op_free(&s->outbox.pool, op);
-    return UM_ENOMEM;
-  }
-  op->expires = expiry_of(s, m);
   add(s, op, cb, arg, ret_id);
+  make_room(s, op, victims);
   note_new(s, op);
   go(s);
   return 0;
@@ -113,6 +145,18 @@ int um_session_publish(struct um_session *s, uint64_t now,
   return publish_now(s, &p, cb, arg, ret_id);
 }
 
+static int ask(struct um_session *s, struct um_op *op, uvmqtt_request_cb cb,
+               void *arg, uint64_t *ret_id) {
+  size_t victims;
+  int r = admit(s, op, &victims);
+  if (r)
+    return r;
+  add(s, op, cb, arg, ret_id);
+  make_room(s, op, victims);
+  go(s);
+  return 0;
+}
+
 int um_session_subscribe(struct um_session *s, uint64_t now,
                          const uvmqtt_subscription_t *filters, size_t n,
                          const uvmqtt_property_t *properties,
@@ -121,12 +165,7 @@ int um_session_subscribe(struct um_session *s, uint64_t now,
   s->now = now;
   struct um_op *op =
       um_op_subscribe(&s->outbox.pool, filters, n, properties, n_properties);
-  int r = admit(s, op);
-  if (r)
-    return r;
-  add(s, op, cb, arg, ret_id);
-  go(s);
-  return 0;
+  return ask(s, op, cb, arg, ret_id);
 }
 
 int um_session_unsubscribe(struct um_session *s, uint64_t now,
@@ -137,12 +176,7 @@ int um_session_unsubscribe(struct um_session *s, uint64_t now,
   s->now = now;
   struct um_op *op =
       um_op_unsubscribe(&s->outbox.pool, filters, n, properties, n_properties);
-  int r = admit(s, op);
-  if (r)
-    return r;
-  add(s, op, cb, arg, ret_id);
-  go(s);
-  return 0;
+  return ask(s, op, cb, arg, ret_id);
 }
 
 int um_session_ping(struct um_session *s, uint64_t now) {

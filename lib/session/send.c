@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "base/mutant.h"
+#include "session/withdraw.h"
 #include <string.h>
 
 static int put(struct um_session *s, struct um_buf *to,
@@ -88,17 +89,6 @@ static uint8_t qos_of(const struct um_op *op) {
   return is_publish(op) ? op->u.message.qos : 1;
 }
 
-static void note_deleted(struct um_session *s, const struct um_op *op) {
-  struct um_store_op record = {.kind = UM_STORE_DEL_OUT, .seq = op->id};
-  if (is_publish(op) && op->u.message.qos != 0)
-    um_journal_put(&s->journal, &record);
-}
-
-static void give_up(struct um_session *s, struct um_op *op, int status) {
-  note_deleted(s, op);
-  um_outbox_finish(&s->outbox, op, status, 0);
-}
-
 static int rerelease(struct um_session *s, struct um_op *op) {
   int r = um_send_ack(s, UVMQTT_PUBREL, op->pid, 0);
   if (r == 0)
@@ -159,11 +149,6 @@ static int send_tracked(struct um_session *s, struct um_op *op,
   return r;
 }
 
-static bool is_expired(const struct um_session *s, const struct um_op *op) {
-  return is_publish(op) && !op->sent_before && s->now >= op->expires &&
-         !UM_MUTANT(23);
-}
-
 /* A restoring SUBSCRIBE of several filters: each for itself. */
 static bool divide(struct um_session *s, struct um_op *op) {
   struct um_list ops;
@@ -179,7 +164,7 @@ static bool divide(struct um_session *s, struct um_op *op) {
 
 static void refuse(struct um_session *s, struct um_op *op, int status) {
   if (!divide(s, op))
-    give_up(s, op, status);
+    um_withdraw(s, op, status);
 }
 
 /* 0: go on with the next one, be this one sent or finished. */
@@ -187,8 +172,8 @@ static int send_op(struct um_session *s, struct um_op *op) {
   struct um_packet p;
   if (op->state == UM_OP_RELEASED)
     return rerelease(s, op);
-  if (is_expired(s, op)) {
-    give_up(s, op, UVMQTT_EEXPIRED);
+  if (op->state == UM_OP_QUEUED && op->due <= s->now) {
+    um_withdraw_late(s, op);
     return 0;
   }
   count_down(s, op);
@@ -201,7 +186,7 @@ static int send_op(struct um_session *s, struct um_op *op) {
   r = qos_of(op) == 0 ? send_once(s, op, &p) : send_tracked(s, op, &p);
   if (r != UVMQTT_ETOOBIG)
     return r;
-  give_up(s, op, r);
+  um_withdraw(s, op, r);
   return 0;
 }
 

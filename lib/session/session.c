@@ -7,6 +7,7 @@
 #include "session/deliver.h"
 #include "session/greet.h"
 #include "session/send.h"
+#include "session/withdraw.h"
 #include "wire/reason.h"
 #include <assert.h>
 #include <string.h>
@@ -28,7 +29,8 @@ void um_session_init(struct um_session *s,
   um_frame_init(&s->frame, s->version, config->maximum_packet_size);
   um_buf_init(&s->later, SIZE_MAX, NULL); /* one chunk, unless fed on */
   um_journal_init(&s->journal, events->commit, up, &s->out, NO_PACKET_MAX);
-  um_outbox_init(&s->outbox, config->queue_messages, config->queue_bytes);
+  um_outbox_init(&s->outbox, config->overflow, config->queue_messages,
+                 config->queue_bytes);
   um_inbox_init(&s->inbox);
   um_subs_init(&s->subs);
 }
@@ -315,6 +317,8 @@ void um_session_written(struct um_session *s, size_t n) {
 
 int um_session_tick(struct um_session *s, uint64_t now) {
   s->now = now;
+  um_withdraw_due(s);
+  um_journal_commit(&s->journal);
   switch (um_keepalive_tick(&s->keepalive, now)) {
   case UM_KEEPALIVE_PING:
     return um_session_ping(s, now);
@@ -327,7 +331,9 @@ int um_session_tick(struct um_session *s, uint64_t now) {
 }
 
 uint64_t um_session_deadline(const struct um_session *s) {
-  return um_keepalive_deadline(&s->keepalive);
+  uint64_t a = um_keepalive_deadline(&s->keepalive);
+  uint64_t b = um_timeouts_deadline(&s->outbox.timeouts);
+  return a < b ? a : b;
 }
 
 void um_session_stored(struct um_session *s, uint64_t batch) {
@@ -408,6 +414,12 @@ bool um_session_flushed(const struct um_session *s) {
   bool waiting = s->state == UM_SESSION_UP &&
                  um_outbox_next(&s->outbox, s->limits.receive_maximum) != NULL;
   return !waiting && um_send_backlog(s) == 0;
+}
+
+/* What is detached nobody waits for. */
+bool um_session_drained(const struct um_session *s) {
+  return s->outbox.n_waiting == 0 &&
+         s->outbox.n_inflight == s->outbox.n_detached;
 }
 
 void um_session_cancel_all(struct um_session *s, int status) {

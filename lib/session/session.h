@@ -69,6 +69,9 @@ struct um_session_config {
   bool drop_properties;
   size_t queue_messages;
   uint64_t queue_bytes;
+  uvmqtt_overflow_t overflow;     /* not changed later */
+  uint64_t high_water, low_water; /* of the bytes held; high 0: no event */
+  bool refuse_offline_qos0;
 };
 
 struct um_session_events {
@@ -78,7 +81,8 @@ struct um_session_events {
                     const uvmqtt_result_t *result); /* cb is not NULL */
   void (*notice)(void *up, const uvmqtt_notice_t *notice);
   void (*auth)(void *up, const uvmqtt_auth_t *auth);
-  um_commit_fn commit; /* NULL: memory store */
+  void (*water)(void *up, bool high); /* inside settle only */
+  um_commit_fn commit;                /* NULL: memory store */
 };
 
 /* Why feed or tick failed, for the error object. Valid until the next opening
@@ -117,6 +121,7 @@ struct um_session {
   bool fell_back;   /* VERSION_FALLBACK is due in settle */
   bool rearm;       /* the deadline moved to a later time worth a timer */
   bool restore_due; /* subscriptions are lost and no ops made for them yet */
+  bool high;        /* on_water was told so last */
   size_t receipts_ended;   /* so many of the oldest are over: with 0 up to */
   uint64_t receipts_taken; /* here, with this after it: */
   int receipts_status;
@@ -182,7 +187,8 @@ int um_session_read_on(struct um_session *s, uint64_t now); /* as feed */
 int um_session_drain(struct um_session *s, uint64_t now);
 /* The kernel took n more bytes. */
 void um_session_written(struct um_session *s, size_t n);
-/* 0 or UVMQTT_EKEEPALIVE: the server is gone. May encode PINGREQ. */
+/* 0 or UVMQTT_EKEEPALIVE: the server is gone. May encode PINGREQ. Messages
+ * whose time is over finish; the connection may be down. */
 int um_session_tick(struct um_session *s, uint64_t now);
 uint64_t um_session_deadline(const struct um_session *s); /* UM_NEVER */
 /* Delivers the completions that are due. */
@@ -193,7 +199,8 @@ void um_session_halt(struct um_session *s);
 void um_session_stored(struct um_session *s, uint64_t batch);
 
 /* Requests; arguments are checked by the caller with wire/packet.h. 0 or
- * UVMQTT_EFULL, UM_ENOMEM. Nothing completes inside. */
+ * UVMQTT_EFULL, UM_ENOTCONN (refuse_offline_qos0), UM_ENOMEM. Nothing completes
+ * inside. */
 int um_session_publish(struct um_session *s, uint64_t now,
                        const uvmqtt_message_t *m, uvmqtt_request_cb cb,
                        void *arg, uint64_t *ret_id);
@@ -207,6 +214,8 @@ int um_session_unsubscribe(struct um_session *s, uint64_t now,
                            const uvmqtt_property_t *properties,
                            size_t n_properties, uvmqtt_request_cb cb, void *arg,
                            uint64_t *ret_id);
+/* 0, UM_ENOENT or UM_EALREADY: see uvmqtt_cancel. */
+int um_session_cancel(struct um_session *s, uint64_t now, uint64_t id);
 /* Only UP: a PINGREQ now, whatever the keep alive says; else UM_ENOTCONN. */
 int um_session_ping(struct um_session *s, uint64_t now);
 /* Encodes DISCONNECT when UP; else does nothing. KEEP adds Session Expiry
@@ -218,6 +227,8 @@ const char *um_session_client_id(const struct um_session *s);
 /* Is there nothing that could be sent now: not waiting, not in out, not held?
  */
 bool um_session_flushed(const struct um_session *s);
+/* Does no request wait, be it to be sent or to be answered? */
+bool um_session_drained(const struct um_session *s);
 /* All requests finish with this status; settle delivers. */
 void um_session_cancel_all(struct um_session *s, int status);
 

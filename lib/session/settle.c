@@ -14,6 +14,14 @@ static struct um_op *first_done(const struct um_session *s, uint64_t limit) {
   return op->id < limit ? op : NULL;
 }
 
+static struct um_op *first_cut(const struct um_session *s, uint64_t limit) {
+  const struct um_list *cut = &s->outbox.cut;
+  if (um_list_empty(cut))
+    return NULL;
+  struct um_op *op = um_list_of(cut->next, struct um_op, also);
+  return op->id < limit ? op : NULL;
+}
+
 /* Up to which position of the stream receipts are due. */
 static uint64_t receipts_up_to(const struct um_session *s) {
   return s->receipts_ended == 0 && !UM_MUTANT(33) ? s->taken : UINT64_MAX;
@@ -28,9 +36,19 @@ static bool receipt_due(const struct um_session *s, uint64_t limit,
   return *ret_id < limit;
 }
 
+/* Once for each crossing; in between nothing is due. */
+static bool water_due(const struct um_session *s) {
+  const struct um_session_config *c = s->config;
+  uint64_t held = s->outbox.n_bytes;
+  if (c->high_water == 0)
+    return false;
+  return s->high ? held <= c->low_water : held >= c->high_water;
+}
+
 bool um_session_unsettled(const struct um_session *s) {
   uint64_t id;
   return s->fell_back || first_done(s, UINT64_MAX) != NULL ||
+         first_cut(s, UINT64_MAX) != NULL || water_due(s) ||
          receipt_due(s, UINT64_MAX, &id);
 }
 
@@ -72,6 +90,15 @@ static void deliver_op(struct um_session *s, struct um_op *op) {
     s->events->completed(s->up, cb, arg, &result);
 }
 
+/* The op goes on without anybody who waits for it. */
+static void deliver_cut(struct um_session *s, struct um_op *op) {
+  uvmqtt_result_t result = {.id = op->id, .status = op->status};
+  uvmqtt_request_cb cb = op->cb;
+  void *arg = op->arg;
+  um_outbox_told(op);
+  s->events->completed(s->up, cb, arg, &result);
+}
+
 static void tell_fall_back(struct um_session *s) {
   uvmqtt_notice_t notice = {.kind = UVMQTT_NOTICE_VERSION_FALLBACK};
   s->fell_back = false;
@@ -80,20 +107,32 @@ static void tell_fall_back(struct um_session *s) {
 
 /* The older request first. False: nothing was due. */
 static bool deliver_one(struct um_session *s, uint64_t limit) {
-  uint64_t receipt;
-  struct um_op *op = first_done(s, limit);
+  uint64_t receipt = UINT64_MAX;
+  struct um_op *op = first_done(s, limit), *cut = first_cut(s, limit);
   bool due = receipt_due(s, limit, &receipt);
-  if (op != NULL && (!due || op->id < receipt))
+  uint64_t done = op == NULL ? UINT64_MAX : op->id;
+  if (cut != NULL && cut->id < done && cut->id < receipt)
+    deliver_cut(s, cut);
+  else if (op != NULL && done < receipt)
     deliver_op(s, op);
   else if (due)
     deliver_receipt(s);
-  return op != NULL || due;
+  return op != NULL || cut != NULL || due;
+}
+
+static void tell_water(struct um_session *s) {
+  if (s->halted || !water_due(s))
+    return;
+  s->high = !s->high;
+  s->events->water(s->up, s->high);
 }
 
 void um_session_settle(struct um_session *s) {
   uint64_t limit = s->next_id; /* what callbacks ask for waits */
   if (s->fell_back && !s->halted)
     tell_fall_back(s);
+  tell_water(s);
   while (!s->halted && deliver_one(s, limit))
     ;
+  tell_water(s);
 }

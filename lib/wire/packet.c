@@ -44,6 +44,8 @@ int um_check_message(const uvmqtt_message_t *m, uint8_t in) {
     return UVMQTT_EQOS;
   if (m->payload.len > 0 && m->payload.data == NULL)
     return UM_EINVAL;
+  if (m->lane > UVMQTT_LANE_BULK)
+    return UM_EINVAL;
   /* a Will payload is binary data with two bytes of length */
   if (in == 0 && m->payload.len > UM_STRING_MAX)
     return UM_EINVAL;

@@ -244,7 +244,12 @@ Test(options, numbers_out_of_range) {
   REFUSED(UV_EINVAL, .version = (uvmqtt_protocol_t)3);
   REFUSED(UV_EINVAL, .session = (uvmqtt_session_mode_t)3);
   REFUSED(UV_EINVAL, .session = (uvmqtt_session_mode_t)-1);
-  REFUSED(UV_EINVAL, .session_lost = (uvmqtt_session_lost_t)2);
+  REFUSED(UV_EINVAL, .session_lost = (uvmqtt_session_lost_t)3);
+  REFUSED(UV_EINVAL, .overflow = (uvmqtt_overflow_t)4);
+  REFUSED(UV_EINVAL, .high_water = 1000, .low_water = 1000);
+  REFUSED(UV_EINVAL, .low_water = 1024 * 1024);
+  REFUSED(0, .high_water = 1000);
+  REFUSED(0, .low_water = 1024 * 1024 - 1);
   REFUSED(UV_EINVAL, .username = "u", .password = {NULL, 1});
   REFUSED(0, .keep_alive = UVMQTT_OFF);
 }

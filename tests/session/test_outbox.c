@@ -1,4 +1,4 @@
-#include "session/outbox.h"
+#include "session/overflow.h"
 
 #include "base/err.h"
 #include "support/suite.h"
@@ -12,7 +12,7 @@ static uint64_t ids;
 
 static void begin(void) {
   ids = 0;
-  um_outbox_init(&o, 100, 1000000);
+  um_outbox_init(&o, UVMQTT_OVERFLOW_REFUSE, 100, 1000000);
 }
 
 static struct um_op *add(struct um_op *op) {
@@ -81,6 +81,13 @@ static void expect_done(const char *want) {
     um_outbox_free(&o, op);
   }
   cr_assert_str_eq(got, want);
+}
+
+/* Of a message that counts for so much. */
+static int admits(size_t charge) {
+  struct um_op op = {.kind = UM_OP_PUBLISH, .charge = charge};
+  size_t victims;
+  return um_overflow_admit(&o, &op, &victims);
 }
 
 static void end(void) {
@@ -203,7 +210,7 @@ Test(outbox, a_lost_session_starts_its_messages_anew_in_order) {
   sent(2);
   publish(1);
   um_outbox_link_down(&o);
-  cr_assert_eq(um_outbox_session_lost(&o, false), 2);
+  cr_assert_eq(um_outbox_session_lost(&o, 0), 2);
   cr_assert_eq(o.ids.n, 0);
   expect_done("2 ");
   expect_sent(10, "p1 p3 p4 ");
@@ -217,7 +224,7 @@ Test(outbox, a_lost_session_fails_its_messages_in_order) {
   sent(2);
   publish(1);
   um_outbox_link_down(&o);
-  cr_assert_eq(um_outbox_session_lost(&o, true), 2);
+  cr_assert_eq(um_outbox_session_lost(&o, UVMQTT_ESESSIONLOST), 2);
   expect_done("2 1! 3! ");
   expect_sent(10, "p4 ");
   end();
@@ -312,19 +319,19 @@ Test(outbox, cancels_each_once_and_in_order_from_any_mixture) {
 }
 
 Test(outbox, admits_up_to_both_bounds) {
-  um_outbox_init(&o, 2, 1000);
+  um_outbox_init(&o, UVMQTT_OVERFLOW_REFUSE, 2, 1000);
   ids = 0;
-  cr_assert_eq(um_outbox_admit(&o, 1000), 0);
-  cr_assert_eq(um_outbox_admit(&o, 1001), UVMQTT_EFULL);
+  cr_assert_eq(admits(1000), 0);
+  cr_assert_eq(admits(1001), UVMQTT_EFULL);
   struct um_op *op = publish(1);
-  cr_assert_eq(um_outbox_admit(&o, 1000 - op->charge), 0);
-  cr_assert_eq(um_outbox_admit(&o, 1001 - op->charge), UVMQTT_EFULL);
+  cr_assert_eq(admits(1000 - op->charge), 0);
+  cr_assert_eq(admits(1001 - op->charge), UVMQTT_EFULL);
   send(op); /* in flight still counts */
   publish(1);
-  cr_assert_eq(um_outbox_admit(&o, 0), UVMQTT_EFULL);
+  cr_assert_eq(admits(0), UVMQTT_EFULL);
   um_outbox_finish(&o, op, 0, 0);
   um_outbox_free(&o, op);
-  cr_assert_eq(um_outbox_admit(&o, 0), 0);
+  cr_assert_eq(admits(0), 0);
   end();
 }
 

@@ -24,12 +24,14 @@ SUITE(session);
   X(keepalive)                                                                 \
   X(limits)                                                                    \
   X(lost)                                                                      \
+  X(outbox)                                                                    \
   X(publish)                                                                   \
   X(reading)                                                                   \
   X(receive)                                                                   \
   X(requests)                                                                  \
   X(resume)                                                                    \
   X(store)                                                                     \
+  X(withdraw)                                                                  \
   X(violations)
 
 #define SCRIPT(name)                                                           \

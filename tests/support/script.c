@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include "base/err.h"
+#include "session/pending.h"
 #include "session/session.h"
 #include "support/clock.h"
 #include "support/packets.h"
@@ -97,6 +98,7 @@ static const struct {
     {UM_ECONNRESET, "ECONNRESET"},
     {UM_ETIMEDOUT, "ETIMEDOUT"},
     {UM_ENOTCONN, "ENOTCONN"},
+    {UM_ENOENT, "ENOENT"},
     {UM_EALREADY, "EALREADY"},
     {UM_EOF, "EOF"},
 };
@@ -405,6 +407,12 @@ static void on_auth(void *up, const uvmqtt_auth_t *a) {
   happened(p, text, 3, name);
 }
 
+static void on_water(void *up, bool high) {
+  char text[TEXT_MAX] = "event water";
+  text_add(text, high ? " high" : " low");
+  happened(up, text, 3, "water");
+}
+
 static void never_called(uvmqtt_t *m, const uvmqtt_result_t *result,
                          void *arg) {
   (void)m, (void)result, (void)arg;
@@ -549,7 +557,15 @@ static void set_enums(struct player *p, const struct words *w) {
                                        : UVMQTT_VERSION_5;
   v = words_value(w, "lost");
   if (v != NULL)
-    c->lost = strcmp(v, "FAIL") == 0 ? UVMQTT_LOST_FAIL : UVMQTT_LOST_REPUBLISH;
+    c->lost = strcmp(v, "FAIL") == 0   ? UVMQTT_LOST_FAIL
+              : strcmp(v, "DROP") == 0 ? UVMQTT_LOST_DROP
+                                       : UVMQTT_LOST_REPUBLISH;
+  v = words_value(w, "overflow");
+  if (v != NULL)
+    c->overflow = strcmp(v, "OLDEST") == 0   ? UVMQTT_OVERFLOW_DROP_OLDEST
+                  : strcmp(v, "QOS0") == 0   ? UVMQTT_OVERFLOW_DROP_OLDEST_QOS0
+                  : strcmp(v, "LATEST") == 0 ? UVMQTT_OVERFLOW_LATEST_PER_TOPIC
+                                             : UVMQTT_OVERFLOW_REFUSE;
   v = words_value(w, "store");
   if (v != NULL && strcmp(v, "none") != 0) {
     p->events.commit = on_commit;
@@ -594,7 +610,11 @@ static void set_config(struct player *p, const struct words *w) {
   NUMBER(no_problem_information, bool);
   NUMBER(queue_messages, size_t);
   NUMBER(queue_bytes, uint64_t);
+  NUMBER(high_water, uint64_t);
+  NUMBER(low_water, uint64_t);
 #undef NUMBER
+  c->refuse_offline_qos0 =
+      words_number(w, "refuse_offline_qos0", c->refuse_offline_qos0) != 0;
   c->drop_properties =
       words_number(w, "drop_properties", (uint64_t)c->drop_properties) != 0;
 }
@@ -666,6 +686,12 @@ static struct request *new_request(struct player *p, struct words *w) {
   return NULL; /* no callback; it completes unheard */
 }
 
+static uvmqtt_lane_t lane_named(const char *name) {
+  if (name == NULL)
+    return UVMQTT_LANE_NORMAL;
+  return strcmp(name, "URGENT") == 0 ? UVMQTT_LANE_URGENT : UVMQTT_LANE_BULK;
+}
+
 static int publish(struct player *p, struct words *w, struct request *q,
                    uint64_t *id) {
   static struct text_properties props;
@@ -677,6 +703,8 @@ static int publish(struct player *p, struct words *w, struct request *q,
       .dup = words_number(w, "dup", 0) != 0,
       .properties = props.p,
       .n_properties = props.n,
+      .timeout = (uint32_t)words_number(w, "timeout", 0),
+      .lane = lane_named(words_value(w, "lane")),
   };
   char *payload =
       words_value(w, "payload") == NULL
@@ -747,11 +775,10 @@ static void request(struct player *p, struct words *w) {
   /* known before the call, for a store that is told inside it */
   record->accepted = true;
   record->id = p->s.next_id;
-  int err = strcmp(verb, "publish") == 0     ? publish(p, w, q, &id)
-            : strcmp(verb, "subscribe") == 0 ? subscribe(p, w, q, &id)
-            : strcmp(verb, "reauthenticate") == 0
-                ? reauthenticate(p, w, q, &id)
-                                             : unsubscribe(p, w, q, &id);
+  int err = strcmp(verb, "publish") == 0          ? publish(p, w, q, &id)
+            : strcmp(verb, "subscribe") == 0      ? subscribe(p, w, q, &id)
+            : strcmp(verb, "reauthenticate") == 0 ? reauthenticate(p, w, q, &id)
+                                                  : unsubscribe(p, w, q, &id);
   p->requesting = was;
   record->accepted = err == 0;
   record->id = id;
@@ -807,7 +834,8 @@ static void step_feed(struct player *p, struct words *w, const char *rest) {
 
 static void pass(struct player *p, uint64_t ms) {
   uint64_t until = p->now + ms;
-  for (int wakes = 0; p->result == 0 && !p->ended; wakes++) {
+  bool up = p->s.state != UM_SESSION_DOWN;
+  for (int wakes = 0; p->result == 0 && !(p->ended && up); wakes++) {
     uint64_t due = um_session_deadline(&p->s);
     if (due > until || p->failed)
       break;
@@ -884,6 +912,23 @@ static void step_cancel(struct player *p, struct words *w, const char *rest) {
   um_session_cancel_all(&p->s, code_named(w->word[1]));
   leave(p);
   p->requesting = was;
+}
+
+static void step_cancel_one(struct player *p, struct words *w,
+                            const char *rest) {
+  uint64_t id = UINT64_MAX;
+  bool was = p->requesting;
+  for (size_t i = 0; i < p->n_requests; i++)
+    if (strcmp(p->requests[i].name, w->word[1]) == 0 && p->requests[i].accepted)
+      id = p->requests[i].id;
+  p->requesting = true;
+  enter(p);
+  int r = um_session_cancel(&p->s, p->now, id);
+  leave(p);
+  p->requesting = was;
+  (void)rest;
+  if (!p->starving)
+    p->result = r;
 }
 
 static void step_halt(struct player *p, struct words *w, const char *rest) {
@@ -986,17 +1031,29 @@ static const struct {
   void (*run)(struct player *, struct words *, const char *rest);
   bool in_hook; /* legal behind "do" */
 } steps[] = {
-    {"config", step_config, false},    {"up", step_up, false},
-    {"online", step_online, false},    {"<-", step_feed, false},
-    {"down", step_down, false},        {"tick", step_tick, false},
-    {"block", step_block, false},      {"publish", step_request, true},
-    {"subscribe", step_request, true}, {"unsubscribe", step_request, true},
-    {"reauthenticate", step_request, true}, {"auth", step_auth, true},
-    {"ping", step_ping, false},        {"leave", step_leave, true},
-    {"cancel_all", step_cancel, true}, {"halt", step_halt, true},
-    {"kernel", step_kernel, false},    {"pause", step_pause, true},
-    {"resume", step_resume, true},     {"written", step_written, false},
-    {"store", step_store, false},      {"on", step_on, false},
+    {"config", step_config, false},
+    {"up", step_up, false},
+    {"online", step_online, false},
+    {"<-", step_feed, false},
+    {"down", step_down, false},
+    {"tick", step_tick, false},
+    {"block", step_block, false},
+    {"publish", step_request, true},
+    {"subscribe", step_request, true},
+    {"unsubscribe", step_request, true},
+    {"reauthenticate", step_request, true},
+    {"auth", step_auth, true},
+    {"ping", step_ping, false},
+    {"leave", step_leave, true},
+    {"cancel_all", step_cancel, true},
+    {"halt", step_halt, true},
+    {"cancel", step_cancel_one, true},
+    {"kernel", step_kernel, false},
+    {"pause", step_pause, true},
+    {"resume", step_resume, true},
+    {"written", step_written, false},
+    {"store", step_store, false},
+    {"on", step_on, false},
     {"whole:", step_whole, false},
 };
 
@@ -1118,6 +1175,25 @@ static void ask_counters(struct player *p, struct words *w) {
     fail(p, "duplicates is %d", (int)c->duplicates);
 }
 
+/* "pending p1 s2+": what is listed, in order, + is sent */
+static void ask_pending(struct player *p, struct words *w) {
+  static uvmqtt_pending_t list[REQUESTS_MAX];
+  char text[TEXT_MAX] = "", buf[24];
+  size_t n = um_pending_list(&p->s.outbox, list, REQUESTS_MAX), at = 1;
+  if (um_pending_count(&p->s.outbox) != n)
+    fail(p, "%zu are counted", um_pending_count(&p->s.outbox));
+  bool same = n == w->n - 1;
+  for (size_t i = 0; i < n; i++) {
+    char one[32];
+    snprintf(one, sizeof one, "%s%s", name_of(p, list[i].id, buf),
+             list[i].sent ? "+" : "");
+    same = same && strcmp(one, w->word[at++]) == 0;
+    text_add(text, " %s", one);
+  }
+  if (!same)
+    fail(p, "pending are%s", text);
+}
+
 static const struct {
   const char *word;
   void (*ask)(struct player *, struct words *);
@@ -1126,7 +1202,7 @@ static const struct {
     {"paused", ask_paused},       {"deadline", ask_deadline},
     {"flushed", ask_flushed},     {"version", ask_version},
     {"retry_now", ask_retry_now}, {"counters", ask_counters},
-    {"server", ask_server},
+    {"server", ask_server},       {"pending", ask_pending},
 };
 
 static bool ask(struct player *p, const char *line) {
@@ -1281,6 +1357,7 @@ static struct outcome play(const char *path, const struct conversation *c,
       .completed = on_completed,
       .notice = on_notice,
       .auth = on_auth,
+      .water = on_water,
   };
   default_config(p);
   for (size_t i = 0; i < c->n && !p->failed; i++)

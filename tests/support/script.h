@@ -19,13 +19,15 @@
  *   +N                         N ms pass; the session is woken when it asked
  *   block N                    N ms pass, nobody is woken before their end
  *   tick                       woken now, whatever the clock says
- *   publish [topic= payload= qos= retain= PROPERTIES] [as NAME]
+ *   publish [topic= payload= qos= retain= timeout= lane=URGENT|BULK
+ *            PROPERTIES] [as NAME]
  *   subscribe FILTERS [PROPERTIES] [as NAME]      a/+:1,b:0n
  *   unsubscribe FILTERS [PROPERTIES] [as NAME]
  *   auth [data=] [PROPERTIES]                    answers "event auth"
  *   reauthenticate [data=] [PROPERTIES] [as NAME]
  *   ping
  *   leave REASON [PROPERTIES]
+ *   cancel NAME
  *   cancel_all CODE
  *   pause, resume              um_session_pause; um_session_resume and read_on
  *   kernel stop | kernel go    does the kernel take bytes by itself?

@@ -1,0 +1,148 @@
+#include "session/victims.h"
+
+#include "base/alloc.h"
+#include "base/err.h"
+#include <string.h>
+
+#define FIRST_TOPICS 64u
+
+static struct um_op *also_of(const struct um_list *link) {
+  return um_list_of(link, struct um_op, also);
+}
+
+static bool is_publish(const struct um_op *op) {
+  return op->kind == UM_OP_PUBLISH;
+}
+
+void um_victims_init(struct um_victims *v, uvmqtt_overflow_t policy,
+                     struct um_list queued[UM_LANES]) {
+  memset(v, 0, sizeof *v);
+  v->policy = policy;
+  v->queued = queued;
+  for (size_t i = 0; i < UM_LANES; i++)
+    um_list_init(&v->qos0[i]);
+}
+
+void um_victims_done(struct um_victims *v) {
+  um_free(v->topics);
+  v->topics = NULL;
+  v->n_topics = 0;
+}
+
+/* FNV-1a */
+static struct um_list *topic_list(const struct um_victims *v,
+                                  const char *topic) {
+  uint32_t hash = 2166136261u;
+  for (; *topic != '\0'; topic++)
+    hash = (hash ^ (unsigned char)*topic) * 16777619u;
+  return &v->topics[hash & (v->n_topics - 1)];
+}
+
+static struct um_list *make_topics(size_t n) {
+  struct um_list *topics = um_malloc(n * sizeof *topics);
+  for (size_t i = 0; topics != NULL && i < n; i++)
+    um_list_init(&topics[i]);
+  return topics;
+}
+
+/* From the front, so that those of one topic keep their order. */
+static void grow_topics(struct um_victims *v, struct um_list *topics,
+                        size_t n) {
+  struct um_victims old = *v;
+  v->topics = topics;
+  v->n_topics = n;
+  for (size_t i = 0; i < old.n_topics; i++)
+    while (!um_list_empty(&old.topics[i])) {
+      struct um_op *op = also_of(old.topics[i].next);
+      um_list_remove(&op->also);
+      um_list_push(topic_list(v, op->u.message.topic), &op->also);
+    }
+  um_free(old.topics);
+}
+
+int um_victims_reserve(struct um_victims *v) {
+  if (v->policy != UVMQTT_OVERFLOW_LATEST_PER_TOPIC || v->n < v->n_topics)
+    return 0;
+  size_t n = v->n_topics == 0 ? FIRST_TOPICS : 2 * v->n_topics;
+  struct um_list *topics = make_topics(n);
+  if (topics == NULL)
+    return UM_ENOMEM;
+  grow_topics(v, topics, n);
+  return 0;
+}
+
+static struct um_list *list_for(struct um_victims *v, const struct um_op *op) {
+  if (v->policy == UVMQTT_OVERFLOW_LATEST_PER_TOPIC)
+    return topic_list(v, op->u.message.topic);
+  if (v->policy == UVMQTT_OVERFLOW_DROP_OLDEST_QOS0 && op->u.message.qos == 0)
+    return &v->qos0[um_lane_of(op)];
+  return NULL;
+}
+
+void um_victims_keep(struct um_victims *v, struct um_op *op, bool front) {
+  struct um_list *list = list_for(v, op);
+  if (list == NULL)
+    return;
+  v->n++;
+  if (front)
+    um_list_push_front(list, &op->also);
+  else
+    um_list_push(list, &op->also);
+}
+
+/* The next one in `lists`, from the least urgent lane to `last`. */
+static const struct um_list *next_in_lanes(const struct um_list *lists,
+                                           size_t lane, size_t last,
+                                           const struct um_list *prev) {
+  const struct um_list *at = prev == NULL ? lists[lane].next : prev->next;
+  while (at == &lists[lane] && lane > last)
+    at = lists[--lane].next;
+  return at == &lists[lane] ? NULL : at;
+}
+
+static struct um_op *next_oldest(const struct um_victims *v,
+                                 const struct um_op *op,
+                                 const struct um_op *prev) {
+  size_t lane = prev == NULL ? UM_BULK : um_lane_of(prev);
+  const struct um_list *at = next_in_lanes(v->queued, lane, um_lane_of(op),
+                                           prev == NULL ? NULL : &prev->link);
+  return at == NULL ? NULL : um_list_of(at, struct um_op, link);
+}
+
+static struct um_op *next_qos0(const struct um_victims *v,
+                               const struct um_op *op,
+                               const struct um_op *prev) {
+  size_t lane = prev == NULL ? UM_BULK : um_lane_of(prev);
+  const struct um_list *at = next_in_lanes(v->qos0, lane, um_lane_of(op),
+                                           prev == NULL ? NULL : &prev->also);
+  return at == NULL ? NULL : also_of(at);
+}
+
+static struct um_op *next_of_topic(const struct um_victims *v,
+                                   const struct um_op *op,
+                                   const struct um_op *prev) {
+  if (!is_publish(op) || v->n_topics == 0)
+    return NULL;
+  const struct um_list *list = topic_list(v, op->u.message.topic);
+  const struct um_list *at = prev == NULL ? list->next : prev->also.next;
+  for (; at != list; at = at->next)
+    if (strcmp(also_of(at)->u.message.topic, op->u.message.topic) == 0)
+      return also_of(at);
+  return NULL;
+}
+
+struct um_op *um_victims_next(const struct um_victims *v,
+                              const struct um_op *op,
+                              const struct um_op *prev) {
+  switch (v->policy) {
+  case UVMQTT_OVERFLOW_DROP_OLDEST:
+    return next_oldest(v, op, prev);
+  case UVMQTT_OVERFLOW_DROP_OLDEST_QOS0:
+    return next_qos0(v, op, prev);
+  case UVMQTT_OVERFLOW_LATEST_PER_TOPIC:
+    return next_of_topic(v, op, prev);
+  case UVMQTT_OVERFLOW_REFUSE:
+    break;
+  }
+  return NULL;
+}
