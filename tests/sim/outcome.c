@@ -33,8 +33,15 @@ bool judge_beyond(struct world *w, const struct request *r) {
   return unsupported(w, r) || w->judge.terms.packet_max < r->size + 200;
 }
 
+/* A clean CONNECT that waits for its CONNACK has given the session up: what was
+ * sent in it is as if it had never been. */
+static bool given_up(const struct world *w) {
+  const struct um_session *s = &w->driver.session;
+  return s->state == UM_SESSION_GREETING && s->clean_sent;
+}
+
 static bool expired(struct world *w, const struct request *r) {
-  return r->interval != 0 && !r->in_session &&
+  return r->interval != 0 && (!r->in_session || given_up(w)) &&
          w->clock.now >= r->accepted + (uint64_t)r->interval * 1000;
 }
 
