@@ -30,8 +30,8 @@ static bool receipt_due(const struct um_session *s, uint64_t limit,
 
 bool um_session_unsettled(const struct um_session *s) {
   uint64_t id;
-  return s->fell_back || first_done(s, UINT64_MAX) != NULL ||
-         receipt_due(s, UINT64_MAX, &id);
+  return s->fell_back || s->chunk.aborted ||
+         first_done(s, UINT64_MAX) != NULL || receipt_due(s, UINT64_MAX, &id);
 }
 
 static void deliver_receipt(struct um_session *s) {
@@ -94,6 +94,8 @@ void um_session_settle(struct um_session *s) {
   uint64_t limit = s->next_id; /* what callbacks ask for waits */
   if (s->fell_back && !s->halted)
     tell_fall_back(s);
+  if (!s->halted)
+    um_chunk_report(s);
   while (!s->halted && deliver_one(s, limit))
     ;
 }

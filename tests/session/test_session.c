@@ -18,12 +18,14 @@ SUITE(session);
   X(auth)                                                                      \
   X(acks)                                                                      \
   X(alias)                                                                     \
+  X(chunks)                                                                    \
   X(connack)                                                                   \
   X(connect)                                                                   \
   X(fallback)                                                                  \
   X(keepalive)                                                                 \
   X(limits)                                                                    \
   X(lost)                                                                      \
+  X(manual_ack)                                                                \
   X(publish)                                                                   \
   X(reading)                                                                   \
   X(receive)                                                                   \
