@@ -168,6 +168,28 @@ UVMQTT_EXTERN int uvmqtt_cancel(uvmqtt_t *m, uint64_t id);
 UVMQTT_EXTERN size_t uvmqtt_get_pending(const uvmqtt_t *m,
                                         uvmqtt_pending_t *list, size_t n);
 
+/* Acknowledges a message that came with this token (.manual_ack): inside
+ * on_message or any time later, in any order. Acknowledgements leave in the
+ * order in which the messages came (4.6), PUBACKs and PUBRECs apart from each
+ * other, so one that you hold back holds up those behind it.
+ *
+ * reason: 0, or on a 5.0 link one of 0x80, 0x83, 0x87, 0x90, 0x91, 0x97, 0x99,
+ * which says that you refuse the message; the server does not send it again.
+ *
+ * What was not acknowledged when the connection ended comes again with a new
+ * token, if the session goes on. At QoS 2 it does not once it was acknowledged
+ * with 0, be it that the server never learned of it; refused ones may. At
+ * QoS 1 it may, as always: at least once. A second copy on the same connection
+ * is delivered as a message of its own at QoS 1, and swallowed at QoS 2, where
+ * the token you have stays valid.
+ *
+ * 0: it will leave, unless the connection ends before. UVMQTT_ESTALE: the token
+ * is of a connection that has ended or is ending; nothing was done. UV_ENOENT:
+ * no such token, or used already. UV_EINVAL: m is NULL, or not such a reason.
+ * UVMQTT_ENOTSUP: a reason other than 0 on a 3.1.1 link; the token stays valid.
+ * UV_ENOMEM: the same. UV_ECANCELED (closing). */
+UVMQTT_EXTERN int uvmqtt_ack(uvmqtt_t *m, uint64_t token, uint8_t reason);
+
 /* Sends a PINGREQ now; the client does so by itself within the Keep Alive.
  * UV_ENOTCONN when not online; UV_EINVAL, UV_ENOMEM, UV_ECANCELED. */
 UVMQTT_EXTERN int uvmqtt_ping(uvmqtt_t *m);

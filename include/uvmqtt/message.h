@@ -29,7 +29,8 @@ typedef enum {
 /* An application message, outgoing, incoming or as a Will.
  *
  * Outgoing: topic is a Topic Name of 1 to 65,535 bytes of UTF-8 without
- * wildcards; dup is ignored. Incoming: properties are empty on a 3.1.1 link. */
+ * wildcards; dup and token are ignored. Incoming: properties are empty on a
+ * 3.1.1 link. */
 typedef struct uvmqtt_message_s {
   const char *topic;
   uvmqtt_bytes_t payload;
@@ -47,7 +48,28 @@ typedef struct uvmqtt_message_s {
    * kernel. */
   uint32_t timeout;
   uvmqtt_lane_t lane; /* outgoing */
+  uint64_t token;     /* incoming, with .manual_ack: for uvmqtt_ack, never used
+                         twice; 0 at QoS 0 */
 } uvmqtt_message_t;
+
+/* A part of a message whose payload is larger than .chunk_threshold.
+ *
+ * message->payload is this part; topic, qos, retain, dup and properties are the
+ * same with each. The parts of one message come in order and without a gap, and
+ * no other message between them; the first has offset 0. */
+typedef struct uvmqtt_chunk_s {
+  const uvmqtt_message_t *message; /* its token comes with the last part */
+  size_t offset;                   /* where in the whole payload this belongs */
+  size_t total; /* bytes of the whole, or UVMQTT_CHUNK_ABORTED */
+  bool last;    /* no more of this message will come */
+} uvmqtt_chunk_t;
+
+/* The connection ended after `offset` bytes of this message: throw them away.
+ * It comes after on_disconnect and before the next message. The payload is
+ * empty then, there are no properties, last is true. At QoS 1 and 2 the message
+ * was not acknowledged and comes again, from its beginning, when the session
+ * goes on. Nothing is said when no part had been delivered. */
+#define UVMQTT_CHUNK_ABORTED SIZE_MAX
 
 /* One filter of a SUBSCRIBE, with its Subscription Options (3.8.3.1). On a
  * 3.1.1 link only filter and qos exist; asking for more completes with

@@ -65,6 +65,7 @@ typedef enum {
 
 typedef void (*uvmqtt_connect_cb)(uvmqtt_t *m, const uvmqtt_connack_t *connack);
 typedef void (*uvmqtt_message_cb)(uvmqtt_t *m, const uvmqtt_message_t *message);
+typedef void (*uvmqtt_chunk_cb)(uvmqtt_t *m, const uvmqtt_chunk_t *chunk);
 typedef void (*uvmqtt_disconnect_cb)(uvmqtt_t *m,
                                      const uvmqtt_disconnect_t *disconnect);
 typedef void (*uvmqtt_state_cb)(uvmqtt_t *m, const uvmqtt_transition_t *step);
@@ -166,6 +167,20 @@ typedef struct uvmqtt_options_s {
    * ([MQTT-3.1.2-29]). */
   bool no_problem_information;
 
+  /* Messages at QoS 1 and 2 are acknowledged by uvmqtt_ack and not by
+   * themselves (without on_message they are). What is not acknowledged counts
+   * against receive_maximum, so the server stops sending when so many are open;
+   * one that sends more is disconnected (0x93). */
+  bool manual_ack;
+
+  /* Messages with a larger payload, in bytes, go to on_chunk in parts as they
+   * arrive, and not to on_message; not even one of them is ever held whole.
+   * maximum_packet_size still bounds them, so raise it. Topic and properties
+   * are held: beyond 1 MiB the connection ends with UVMQTT_ETOOBIG, and so it
+   * does for any other packet over chunk_threshold + 1 MiB. 0: off. Needs
+   * on_chunk, else UV_EINVAL. */
+  uint32_t chunk_threshold;
+
   /* Time, in ms. */
   uint32_t connect_timeout;  /* from the look-up to CONNACK, default 30,000 */
   uint32_t address_timeout;  /* for each address tried, default 10,000 */
@@ -181,7 +196,11 @@ typedef struct uvmqtt_options_s {
    * any of them, uvmqtt_close too. */
   uvmqtt_connect_cb on_connect;       /* each successful CONNACK */
   uvmqtt_message_cb on_message;       /* each PUBLISH; the acknowledgement
-                                         leaves after it returned */
+                                         leaves after it returned, or with
+                                         uvmqtt_ack */
+  uvmqtt_chunk_cb on_chunk;           /* each part of a large one, see
+                                         uvmqtt_chunk_t; the acknowledgement
+                                         leaves after the last */
   uvmqtt_disconnect_cb on_disconnect; /* each end of a connection or attempt,
                                          once */
   uvmqtt_state_cb on_state;           /* each step, see uvmqtt_transition_t */

@@ -293,6 +293,15 @@ int uvmqtt_cancel(uvmqtt_t *m, uint64_t id) {
   return r;
 }
 
+int uvmqtt_ack(uvmqtt_t *m, uint64_t token, uint8_t reason) {
+  int r = usable(m);
+  if (r == 0)
+    r = um_session_ack(&m->session, uv_now(m->loop->uv), token, reason);
+  if (r == 0)
+    um_loop_mark(m->loop, m);
+  return accepted(m, r);
+}
+
 int uvmqtt_ping(uvmqtt_t *m) {
   int r = usable(m);
   if (r == 0)

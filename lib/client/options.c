@@ -234,6 +234,7 @@ static void read_callbacks(const uvmqtt_options_t *o, struct um_options *ret) {
   ret->plain_credentials = o->plain_credentials;
   ret->on_connect = o->on_connect;
   ret->on_message = o->on_message;
+  ret->on_chunk = o->on_chunk;
   ret->on_disconnect = o->on_disconnect;
   ret->on_state = o->on_state;
   ret->on_notice = o->on_notice;
@@ -276,10 +277,18 @@ static int read_url(const uvmqtt_options_t *o, struct um_options *ret) {
   return o->url == NULL ? UVMQTT_EURL : um_url_parse(o->url, &ret->url);
 }
 
+static int read_inbox(const uvmqtt_options_t *o, struct um_options *ret) {
+  if (o->chunk_threshold != 0 && o->on_chunk == NULL)
+    return UM_EINVAL;
+  ret->config.manual_ack = o->manual_ack;
+  ret->config.chunk_threshold = o->chunk_threshold;
+  return 0;
+}
+
 static int read_all(const uvmqtt_options_t *o, struct um_options *ret) {
   static int (*const steps[])(const uvmqtt_options_t *, struct um_options *) = {
       read_url,      read_numbers, read_water, read_client_id,  read_username,
-      read_password, read_auth,    read_will,  read_properties,
+      read_password, read_auth,    read_will,  read_properties, read_inbox,
   };
   int r = read_modes(o, &ret->config);
   for (size_t i = 0; r == 0 && i < sizeof steps / sizeof steps[0]; i++)

@@ -24,6 +24,7 @@ struct um_options {
   bool reconnect;
   uvmqtt_connect_cb on_connect;
   uvmqtt_message_cb on_message;
+  uvmqtt_chunk_cb on_chunk;
   uvmqtt_disconnect_cb on_disconnect;
   uvmqtt_state_cb on_state;
   uvmqtt_notice_cb on_notice;

@@ -257,8 +257,18 @@ static void connected(void *up, const uvmqtt_connack_t *connack) {
 
 static void message(void *up, const uvmqtt_message_t *message) {
   uvmqtt_t *m = up;
-  if (m->options.on_message != NULL && !m->closing)
+  if (m->closing)
+    return;
+  if (m->options.on_message != NULL)
     m->options.on_message(m, message);
+  else if (message->token != 0) /* nobody is there to say it */
+    um_session_ack(&m->session, now_of(m), message->token, 0);
+}
+
+static void chunk(void *up, const uvmqtt_chunk_t *chunk) {
+  uvmqtt_t *m = up;
+  if (!m->closing) /* um_options_read saw to it that there is one */
+    m->options.on_chunk(m, chunk);
 }
 
 static void completed(void *up, uvmqtt_request_cb cb, void *arg,
@@ -297,6 +307,7 @@ static void water(void *up, bool high) {
 const struct um_session_events um_pump_events = {
     .connected = connected,
     .message = message,
+    .chunk = chunk,
     .completed = completed,
     .notice = notice,
     .auth = auth,

@@ -27,12 +27,16 @@ void um_inbox_done(struct um_inbox *in) {
   um_inbox_init(in);
 }
 
-/* Both maps in one allocation, kept until done. */
+/* All maps in one allocation, kept until done. */
 static bool have_maps(struct um_inbox *in) {
+  if (in->open != NULL)
+    return true;
+  in->open = um_calloc(3, BITMAP_BYTES);
   if (in->open == NULL)
-    in->open = um_calloc(2, BITMAP_BYTES);
-  in->here = in->open == NULL ? NULL : in->open + BITMAP_BYTES;
-  return in->open != NULL;
+    return false;
+  in->here = in->open + BITMAP_BYTES;
+  in->held = in->here + BITMAP_BYTES;
+  return true;
 }
 
 bool um_inbox_has_room(const struct um_inbox *in, uint16_t receive_maximum) {
@@ -61,6 +65,43 @@ enum um_inbox_verdict um_inbox_receive(struct um_inbox *in, uint16_t id,
   return UM_INBOX_NEW;
 }
 
+enum um_inbox_verdict um_inbox_hold(struct um_inbox *in, uint16_t id,
+                                    uint16_t receive_maximum) {
+  if (test(in->held, id))
+    return UM_INBOX_HELD;
+  if (test(in->here, id))
+    return UM_INBOX_DUPLICATE;
+  if (!um_inbox_has_room(in, receive_maximum))
+    return UM_INBOX_OVER;
+  if (!have_maps(in))
+    return UM_INBOX_NOMEM;
+  set(in->here, id);
+  in->n_here++;
+  set(in->held, id);
+  return test(in->open, id) ? UM_INBOX_RESENT : UM_INBOX_NEW;
+}
+
+void um_inbox_accept(struct um_inbox *in, uint16_t id) {
+  set(in->open, id);
+  in->n_open++;
+}
+
+void um_inbox_answered(struct um_inbox *in, uint16_t id, bool refused) {
+  clear(in->held, id);
+  if (!refused)
+    return;
+  clear(in->here, id);
+  in->n_here--;
+}
+
+bool um_inbox_is_held(const struct um_inbox *in, uint16_t id) {
+  return test(in->held, id);
+}
+
+bool um_inbox_knows(const struct um_inbox *in, uint16_t id) {
+  return test(in->open, id) || test(in->here, id);
+}
+
 bool um_inbox_release(struct um_inbox *in, uint16_t id) {
   if (!test(in->open, id))
     return false;
@@ -75,7 +116,7 @@ bool um_inbox_release(struct um_inbox *in, uint16_t id) {
 
 void um_inbox_new_connection(struct um_inbox *in) {
   if (in->n_here != 0)
-    memset(in->here, 0, BITMAP_BYTES);
+    memset(in->here, 0, 2 * BITMAP_BYTES); /* and held behind it */
   if (!UM_MUTANT(5)) /* redeliveries counted twice: a livelock */
     in->n_here = 0;
 }

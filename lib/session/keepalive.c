@@ -51,6 +51,12 @@ void um_keepalive_answered(struct um_keepalive *k) {
   k->waiting = k->suspect = false;
 }
 
+void um_keepalive_busy(struct um_keepalive *k, uint64_t now) {
+  if (k->waiting)
+    k->pinged = now;
+  k->suspect = false;
+}
+
 /* t, as long after `now` as it was after `since`; what is newer is now's. */
 static uint64_t shift(uint64_t t, uint64_t since, uint64_t now) {
   return t < since ? t + (now - since) : now;

@@ -37,6 +37,8 @@ void um_keepalive_sent(struct um_keepalive *k, uint64_t now);
 void um_keepalive_received(struct um_keepalive *k, uint64_t now);
 void um_keepalive_pinged(struct um_keepalive *k, uint64_t now);
 void um_keepalive_answered(struct um_keepalive *k);
+/* A large packet is still coming in: no PINGRESP can overtake it. */
+void um_keepalive_busy(struct um_keepalive *k, uint64_t now);
 /* From now on nothing is read, though it may have come; or again. PINGREQs go
  * on, verdicts wait: their clocks stand still. */
 void um_keepalive_deaf(struct um_keepalive *k, uint64_t now, bool deaf);

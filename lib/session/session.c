@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "base/mutant.h"
 #include "session/acks.h"
+#include "session/confirm.h"
 #include "session/deliver.h"
 #include "session/greet.h"
 #include "session/send.h"
@@ -32,6 +33,7 @@ void um_session_init(struct um_session *s,
   um_outbox_init(&s->outbox, config->overflow, config->queue_messages,
                  config->queue_bytes);
   um_inbox_init(&s->inbox);
+  um_chunk_init(&s->chunk);
   um_subs_init(&s->subs);
 }
 
@@ -39,6 +41,9 @@ void um_session_done(struct um_session *s) {
   um_auth_done(s);
   um_outbox_done(&s->outbox);
   um_inbox_done(&s->inbox);
+  um_acklist_done(&s->unacked[0]);
+  um_acklist_done(&s->unacked[1]);
+  um_chunk_done(&s->chunk);
   um_receipts_done(&s->receipts);
   um_subs_done(&s->subs);
   um_journal_done(&s->journal);
@@ -80,6 +85,7 @@ int um_session_up(struct um_session *s, uint64_t now) {
   um_alias_in_open(&s->alias_in, topic_alias_maximum(s));
   s->scratch.version = s->frame.version = s->version;
   s->frame.max_packet = s->frame.rest.max = s->config->maximum_packet_size;
+  um_frame_parts_above(&s->frame, s->config->chunk_threshold);
   int r = um_greet_send(s);
   s->state = r ? UM_SESSION_FAILED : UM_SESSION_GREETING;
   s->ending.code = r;
@@ -116,11 +122,14 @@ void um_session_down(struct um_session *s, uint64_t now, int code) {
   s->halted = false;
   s->journal.failed = false;
   end_receipts(s, UM_ECONNRESET);
+  um_chunk_cut(s);
   drop_bytes(s);
   um_keepalive_stop(&s->keepalive);
   um_alias_in_close(&s->alias_in);
   um_alias_out_close(&s->alias_out);
   um_inbox_new_connection(&s->inbox);
+  um_acklist_new_connection(&s->unacked[0]);
+  um_acklist_new_connection(&s->unacked[1]);
   um_outbox_link_down(&s->outbox);
   um_journal_commit(&s->journal);
 }
@@ -196,7 +205,12 @@ static int receive(struct um_session *s, struct um_span frame) {
   const struct rx_rule *rule = &rx[p.type];
   if (!(rule->states >> s->state & 1))
     return UVMQTT_EPROTOCOL;
-  r = rule->recv(s, &p);
+  return rule->recv(s, &p);
+}
+
+/* A whole packet, the header of a large message, or a part of one. */
+static int take(struct um_session *s, int kind, struct um_span frame) {
+  int r = kind == UM_FRAME_PART ? um_chunk_part(s, frame) : receive(s, frame);
   return r == 0 && s->journal.failed ? UM_ENOMEM : r;
 }
 
@@ -240,7 +254,7 @@ static int parse(struct um_session *s, uint8_t *data, size_t len,
   um_frame_push(&s->frame, data, len);
   while ((r == 0 || UM_MUTANT(41)) && receiving(s) &&
          (r = um_frame_next(&s->frame, &frame)) > 0)
-    r = receive(s, frame);
+    r = take(s, r, frame);
   *ret_left = s->frame.chunk_len;
   um_frame_push(&s->frame, NULL, 0);
   return r;
@@ -304,10 +318,11 @@ int um_session_read_on(struct um_session *s, uint64_t now) {
 
 int um_session_drain(struct um_session *s, uint64_t now) {
   s->now = now;
+  int r = s->state == UM_SESSION_UP ? um_confirm_flush(s) : 0;
   um_send_waiting(s);
   um_journal_commit(&s->journal);
   bool connected = s->state == UM_SESSION_GREETING || s->state == UM_SESSION_UP;
-  return connected && s->journal.failed ? fail(s, UM_ENOMEM) : 0;
+  return connected && (r || s->journal.failed) ? fail(s, UM_ENOMEM) : 0;
 }
 
 void um_session_written(struct um_session *s, size_t n) {

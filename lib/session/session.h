@@ -18,8 +18,10 @@
 #ifndef UM_SESSION_SESSION_H
 #define UM_SESSION_SESSION_H
 
+#include "session/acklist.h"
 #include "session/alias.h"
 #include "session/auth.h"
+#include "session/chunk.h"
 #include "session/inbox.h"
 #include "session/journal.h"
 #include "session/keepalive.h"
@@ -72,11 +74,14 @@ struct um_session_config {
   uvmqtt_overflow_t overflow;     /* not changed later */
   uint64_t high_water, low_water; /* of the bytes held; high 0: no event */
   bool refuse_offline_qos0;
+  bool manual_ack;
+  uint32_t chunk_threshold; /* 0: none is handed out in parts */
 };
 
 struct um_session_events {
   void (*connected)(void *up, const uvmqtt_connack_t *connack);
   void (*message)(void *up, const uvmqtt_message_t *message);
+  void (*chunk)(void *up, const uvmqtt_chunk_t *chunk); /* with a threshold */
   void (*completed)(void *up, uvmqtt_request_cb cb, void *arg,
                     const uvmqtt_result_t *result); /* cb is not NULL */
   void (*notice)(void *up, const uvmqtt_notice_t *notice);
@@ -137,6 +142,8 @@ struct um_session {
   struct um_journal journal;
   struct um_outbox outbox;
   struct um_inbox inbox;
+  struct um_acklist unacked[2]; /* manual_ack: of QoS 1, of QoS 2 */
+  struct um_chunk chunk;
   struct um_receipts receipts;
   struct um_subs subs;
   struct um_keepalive keepalive;
@@ -216,6 +223,10 @@ int um_session_unsubscribe(struct um_session *s, uint64_t now,
                            uint64_t *ret_id);
 /* 0, UM_ENOENT or UM_EALREADY: see uvmqtt_cancel. */
 int um_session_cancel(struct um_session *s, uint64_t now, uint64_t id);
+/* Acknowledges a message, with uvmqtt_ack's errors; UVMQTT_ESTALE also when
+ * not UP. Legal inside events. */
+int um_session_ack(struct um_session *s, uint64_t now, uint64_t token,
+                   uint8_t reason);
 /* Only UP: a PINGREQ now, whatever the keep alive says; else UM_ENOTCONN. */
 int um_session_ping(struct um_session *s, uint64_t now);
 /* Encodes DISCONNECT when UP; else does nothing. KEEP adds Session Expiry

@@ -47,7 +47,8 @@ static bool water_due(const struct um_session *s) {
 
 bool um_session_unsettled(const struct um_session *s) {
   uint64_t id;
-  return s->fell_back || first_done(s, UINT64_MAX) != NULL ||
+  return s->fell_back || s->chunk.aborted ||
+         first_done(s, UINT64_MAX) != NULL ||
          first_cut(s, UINT64_MAX) != NULL || water_due(s) ||
          receipt_due(s, UINT64_MAX, &id);
 }
@@ -132,6 +133,8 @@ void um_session_settle(struct um_session *s) {
   if (s->fell_back && !s->halted)
     tell_fall_back(s);
   tell_water(s);
+  if (!s->halted)
+    um_chunk_report(s);
   while (!s->halted && deliver_one(s, limit))
     ;
   tell_water(s);

@@ -207,7 +207,8 @@ int guest_try(struct rig *r, struct guest *g, const uvmqtt_options_t *options) {
   if (o.client_id == NULL)
     o.client_id = "c";
   o.on_connect = on_connect;
-  o.on_message = on_message;
+  if (o.on_message == NULL)
+    o.on_message = on_message;
   o.on_disconnect = on_disconnect;
   o.on_state = on_state;
   o.on_notice = on_notice;

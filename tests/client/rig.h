@@ -66,7 +66,8 @@ void rig_open(struct rig *r);
 /* Closes client and peer, runs the loop dry; uv_loop_close() must be 0. */
 void rig_close(struct rig *r);
 
-/* options: url, callbacks and data are filled in. NULL: defaults. */
+/* options: url, callbacks and data are filled in, but on_message only when it
+ * is NULL. NULL: defaults. */
 void guest_open(struct rig *r, struct guest *g,
                 const uvmqtt_options_t *options);
 int guest_try(struct rig *r, struct guest *g,

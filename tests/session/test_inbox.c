@@ -114,3 +114,67 @@ Test(inbox, says_so_without_memory_and_works_again) {
   cr_assert_eq(um_inbox_receive(&in, 5, 9), UM_INBOX_NEW);
   um_inbox_done(&in);
 }
+
+/* Manual acknowledgement. */
+
+/* [MQTT-4.3.3-10/5], [MQTT-4.3.3-12/5] */
+Test(inbox, holds_an_id_until_it_is_accepted_and_answered) {
+  struct um_inbox in;
+  um_inbox_init(&in);
+  cr_assert_not(um_inbox_is_held(&in, 7));
+  cr_assert_not(um_inbox_knows(&in, 7));
+  cr_assert_eq(um_inbox_hold(&in, 7, 1), UM_INBOX_NEW);
+  cr_assert_eq(um_inbox_hold(&in, 7, 1), UM_INBOX_HELD);
+  cr_assert_eq(um_inbox_hold(&in, 8, 1), UM_INBOX_OVER);
+  cr_assert(um_inbox_knows(&in, 7));
+  cr_assert_eq(in.n_open, 0);
+  um_inbox_accept(&in, 7);
+  cr_assert_eq(um_inbox_hold(&in, 7, 1), UM_INBOX_HELD);
+  um_inbox_answered(&in, 7, false);
+  cr_assert_not(um_inbox_is_held(&in, 7));
+  cr_assert_eq(um_inbox_hold(&in, 7, 1), UM_INBOX_DUPLICATE);
+  cr_assert_eq(um_inbox_hold(&in, 8, 1), UM_INBOX_OVER);
+  cr_assert(um_inbox_release(&in, 7));
+  cr_assert_eq(um_inbox_hold(&in, 7, 1), UM_INBOX_NEW);
+  um_inbox_done(&in);
+}
+
+/* [MQTT-4.3.3-9/5] */
+Test(inbox, frees_an_id_that_was_refused) {
+  struct um_inbox in;
+  um_inbox_init(&in);
+  um_inbox_hold(&in, 7, 1);
+  um_inbox_answered(&in, 7, true);
+  cr_assert_not(um_inbox_knows(&in, 7));
+  cr_assert_eq(in.n_here, 0);
+  cr_assert_eq(um_inbox_hold(&in, 7, 1), UM_INBOX_NEW);
+  um_inbox_done(&in);
+}
+
+Test(inbox, knows_on_a_new_connection_what_was_accepted_and_not_what_was_held) {
+  struct um_inbox in;
+  um_inbox_init(&in);
+  um_inbox_hold(&in, 7, 9);
+  um_inbox_hold(&in, 8, 9);
+  um_inbox_accept(&in, 8);
+  um_inbox_new_connection(&in);
+  cr_assert_not(um_inbox_is_held(&in, 7));
+  cr_assert_eq(um_inbox_hold(&in, 7, 2), UM_INBOX_NEW);
+  cr_assert_eq(um_inbox_hold(&in, 8, 2), UM_INBOX_RESENT);
+  cr_assert_eq(um_inbox_hold(&in, 8, 2), UM_INBOX_HELD);
+  cr_assert_eq(in.n_here, 2);
+  um_inbox_answered(&in, 8, false);
+  cr_assert(um_inbox_release(&in, 8));
+  um_inbox_done(&in);
+}
+
+Test(inbox, holds_nothing_without_memory) {
+  struct um_inbox in;
+  um_inbox_init(&in);
+  um_alloc_fail_at(1, false);
+  cr_assert_eq(um_inbox_hold(&in, 5, 9), UM_INBOX_NOMEM);
+  um_alloc_fail_at(0, false);
+  cr_assert_eq(in.n_here, 0);
+  cr_assert_eq(um_inbox_hold(&in, 5, 9), UM_INBOX_NEW);
+  um_inbox_done(&in);
+}

@@ -133,3 +133,21 @@ Test(keepalive, a_clock_that_goes_back_does_no_harm) {
   um_keepalive_received(&k, T + 58000);
   expect(&k, 50000, UM_KEEPALIVE_NONE);
 }
+
+/* A large message that takes longer than two Keep Alives. */
+Test(keepalive, gives_no_verdict_while_a_large_packet_comes_in) {
+  struct um_keepalive k;
+  uint64_t now = 1000;
+  um_keepalive_start(&k, now, 10);
+  um_keepalive_pinged(&k, now);
+  for (int i = 0; i < 100; i++) {
+    now += 4999;
+    cr_assert_neq(um_keepalive_tick(&k, now), UM_KEEPALIVE_DEAD);
+    um_keepalive_received(&k, now);
+    um_keepalive_busy(&k, now);
+    um_keepalive_sent(&k, now);
+  }
+  now += 5000;
+  um_keepalive_tick(&k, now);
+  cr_assert_eq(um_keepalive_tick(&k, now + 1), UM_KEEPALIVE_DEAD);
+}

@@ -18,6 +18,7 @@ SUITE(session);
   X(auth)                                                                      \
   X(acks)                                                                      \
   X(alias)                                                                     \
+  X(chunks)                                                                    \
   X(connack)                                                                   \
   X(connect)                                                                   \
   X(fallback)                                                                  \
@@ -25,6 +26,7 @@ SUITE(session);
   X(limits)                                                                    \
   X(lost)                                                                      \
   X(outbox)                                                                    \
+  X(manual_ack)                                                                \
   X(publish)                                                                   \
   X(reading)                                                                   \
   X(receive)                                                                   \

@@ -17,6 +17,7 @@
 #define HOOKS_MAX 64
 #define OWNED_MAX 64
 #define CUTS_MAX 400
+#define TOKENS_MAX 200
 #define WHOLE 0
 #define EACH_BYTE SIZE_MAX
 
@@ -77,6 +78,10 @@ struct player {
   size_t n_requests;
   struct hook hooks[HOOKS_MAX];
   size_t n_hooks;
+  uint64_t tokens[TOKENS_MAX]; /* in the order in which they came */
+  size_t n_tokens;
+  uint8_t *parts; /* of the message that comes in chunks */
+  size_t n_parts, parts_total;
   struct lines expected, observed;
 };
 
@@ -369,13 +374,80 @@ static void on_connected(void *up, const uvmqtt_connack_t *c) {
   happened(p, text, 2, "connected");
 }
 
-static void on_message(void *up, const uvmqtt_message_t *m) {
-  char text[TEXT_MAX] = "event message";
+/* Tokens are told by their number. */
+static void tell_token(struct player *p, uint64_t token, char text[TEXT_MAX]) {
+  if (token == 0)
+    return;
+  for (size_t i = 0; i < p->n_tokens; i++)
+    if (p->tokens[i] == token)
+      fail(p, "the same token again");
+  if (p->n_tokens == TOKENS_MAX)
+    abort();
+  p->tokens[p->n_tokens++] = token;
+  text_add(text, " token=%zu", p->n_tokens);
+}
+
+static void tell_header(const uvmqtt_message_t *m, char text[TEXT_MAX]) {
   text_add(text, " qos=%u dup=%d retain=%d", m->qos, m->dup, m->retain);
   text_add_bytes(text, "topic", m->topic, strlen(m->topic));
-  text_add_bytes(text, "payload", m->payload.data, m->payload.len);
   text_properties_write(text, "", m->properties, m->n_properties);
+}
+
+static void on_message(void *up, const uvmqtt_message_t *m) {
+  char text[TEXT_MAX] = "event message";
+  tell_header(m, text);
+  text_add_bytes(text, "payload", m->payload.data, m->payload.len);
+  tell_token(up, m->token, text);
   happened(up, text, 2, "message");
+}
+
+static void begin_chunks(struct player *p, const uvmqtt_chunk_t *c) {
+  char text[TEXT_MAX] = "event chunk begins";
+  if (p->parts != NULL)
+    fail(p, "a large message inside another");
+  p->parts = malloc(c->total);
+  p->n_parts = 0;
+  p->parts_total = c->total;
+  tell_header(c->message, text);
+  text_add(text, " total=%zu", c->total);
+  happened(p, text, 2, "chunk begins");
+}
+
+static void end_chunks(struct player *p, const uvmqtt_chunk_t *c) {
+  bool aborted = c->total == UVMQTT_CHUNK_ABORTED;
+  char text[TEXT_MAX] = "event chunk";
+  text_add(text, aborted ? " aborted" : " ends");
+  if (aborted && c->message->payload.len != 0)
+    fail(p, "aborted, with a payload");
+  if (!aborted && p->n_parts != p->parts_total)
+    fail(p, "ends with %zu of %zu", p->n_parts, p->parts_total);
+  text_add_bytes(text, "topic", c->message->topic, strlen(c->message->topic));
+  text_add_bytes(text, "payload", p->parts, p->n_parts);
+  tell_token(p, c->message->token, text);
+  free(p->parts);
+  p->parts = NULL;
+  happened(p, text, 2, aborted ? "chunk aborted" : "chunk ends");
+}
+
+static void on_chunk(void *up, const uvmqtt_chunk_t *c) {
+  struct player *p = up;
+  const uvmqtt_bytes_t *part = &c->message->payload;
+  bool aborted = c->total == UVMQTT_CHUNK_ABORTED;
+  if (c->offset == 0)
+    begin_chunks(p, c);
+  if (p->parts == NULL || c->offset != p->n_parts ||
+      (!aborted && c->total != p->parts_total) ||
+      part->len > p->parts_total - p->n_parts) {
+    fail(p, "a part that does not fit");
+    return;
+  }
+  if (part->len != 0)
+    memcpy(p->parts + p->n_parts, part->data, part->len);
+  p->n_parts += part->len;
+  if (!c->last && c->message->token != 0)
+    fail(p, "a token before the last part");
+  if (c->last)
+    end_chunks(p, c);
 }
 
 static void on_notice(void *up, const uvmqtt_notice_t *n) {
@@ -612,6 +684,8 @@ static void set_config(struct player *p, const struct words *w) {
   NUMBER(queue_bytes, uint64_t);
   NUMBER(high_water, uint64_t);
   NUMBER(low_water, uint64_t);
+  NUMBER(chunk_threshold, uint32_t);
+  c->manual_ack = words_number(w, "manual_ack", c->manual_ack) != 0;
 #undef NUMBER
   c->refuse_offline_qos0 =
       words_number(w, "refuse_offline_qos0", c->refuse_offline_qos0) != 0;
@@ -936,6 +1010,29 @@ static void step_halt(struct player *p, struct words *w, const char *rest) {
   um_session_halt(&p->s);
 }
 
+static void step_ack(struct player *p, struct words *w, const char *rest) {
+  (void)rest;
+  size_t n = strtoull(w->word[1], NULL, 10);
+  uint8_t reason = w->n > 2 ? (uint8_t)strtoul(w->word[2], NULL, 0) : 0;
+  bool was = p->requesting;
+  if (n == 0 || n > p->n_tokens) {
+    if (!p->starving)
+      fail(p, "no such token yet");
+    return;
+  }
+  p->requesting = true;
+  enter(p);
+  int err = um_session_ack(&p->s, p->now, p->tokens[n - 1], reason);
+  leave(p);
+  p->requesting = was;
+  if (p->starving)
+    return;
+  if (p->inside == 0)
+    p->result = err;
+  else if (err != 0)
+    fail(p, "refused inside an event: %s", err_name(err));
+}
+
 static void step_pause(struct player *p, struct words *w, const char *rest) {
   (void)w, (void)rest;
   um_session_pause(&p->s, p->now);
@@ -1055,6 +1152,7 @@ static const struct {
     {"store", step_store, false},
     {"on", step_on, false},
     {"whole:", step_whole, false},
+    {"ack", step_ack, true},
 };
 
 static bool is_step(const char *line) {
@@ -1275,6 +1373,7 @@ static void finish(struct player *p) {
   lines_clear(&p->observed);
   lines_clear(&p->expected);
   free(p->requests);
+  free(p->parts);
 }
 
 /* The expectations that belong to line i come before it acts, so that bytes
@@ -1354,6 +1453,7 @@ static struct outcome play(const char *path, const struct conversation *c,
   p->events = (struct um_session_events){
       .connected = on_connected,
       .message = on_message,
+      .chunk = on_chunk,
       .completed = on_completed,
       .notice = on_notice,
       .auth = on_auth,

@@ -29,19 +29,23 @@
  *   leave REASON [PROPERTIES]
  *   cancel NAME
  *   cancel_all CODE
+ *   ack N [REASON]             the N-th token that messages came with
  *   pause, resume              um_session_pause; um_session_resume and read_on
  *   kernel stop | kernel go    does the kernel take bytes by itself?
  *   written N                  it takes N
  *   store done [N]             all, or N, batches are durable (store=late)
  *   on EVENT do STEP           once, inside the next such event: a request,
- *                              auth, leave, cancel_all, halt, pause or resume.
- *                              EVENT is a word of the list below, "completed
- *                              NAME" or "auth START|CONTINUE|SUCCESS"
+ *                              ack, auth, leave, cancel_all, halt, pause or
+ *                              resume. EVENT is a word of the list below,
+ *                              "completed NAME", "chunk begins|ends|aborted" or
+ *                              "auth START|CONTINUE|SUCCESS"
  *   whole: WHY                 not played with the input cut
  *
  * What follows
  *   -> PACKET                  the session sends
  *   event connected|message|notice|auth|completed ...
+ *   event chunk begins|ends|aborted ...   of one message; what it had in parts
+ *                              is joined, and told by ends and aborted
  *   commit KIND ...            handed to the store
  *   fails CODE [reason= text=]                    the step's result
  *   state UP, deadline +N|never, flushed yes|no, paused yes|no, version 4|5,
