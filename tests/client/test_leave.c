@@ -73,6 +73,7 @@ Test(leave, leaving_while_connack_is_awaited) {
   comes_back();
 }
 
+/* [MQTT-3.14.4-1/311], [MQTT-3.14.4-2/5]: closes after DISCONNECT */
 Test(leave, leaving_while_online) {
   begin(NULL);
   rig_online(&r, NULL, NULL);

@@ -64,6 +64,7 @@ static void write_pattern(struct rig *r, size_t len) {
   free(p);
 }
 
+/* [MQTT-4.2.0-1/5] */
 Test(writer, a_slow_peer_gets_every_byte_once) {
   struct rig r;
   up_with_narrow_peer(&r, 128 << 10);

@@ -57,7 +57,7 @@ Test(op, copies_a_message_with_all_it_points_to) {
   um_op_pool_done(&pool);
 }
 
-/* [MQTT-3.3.1-1/5], [MQTT-3.3.1-3/5], [MQTT-3.3.1-1/311] */
+/* [MQTT-3.3.1-1/5], [MQTT-3.3.1-3/both], [MQTT-3.3.1-1/311] */
 Test(op, makes_a_packet_whose_dup_is_ours) {
   struct um_packet p;
   um_op_pool_init(&pool);
