@@ -104,7 +104,8 @@ UVMQTT_EXTERN int uvmqtt_unsubscribe(uvmqtt_t *m, const char *const *filters,
  *   waits; before CONNACK no longer than .connect_timeout. When on_disconnect
  *   came first the question is void.
  * - UVMQTT_AUTH_SUCCESS wants no answer. To check what the server proves is
- *   yours; when you do not believe it call uvmqtt_disconnect (or _close) there:
+ *   yours; when you do not believe it call uvmqtt_disconnect (FLUSH or NOW; or
+ *   uvmqtt_close) there:
  *   before CONNACK took effect the connection is cut, on_connect does not come
  *   and nothing of what is queued is sent.
  *
@@ -153,7 +154,8 @@ UVMQTT_EXTERN int uvmqtt_reauthenticate(uvmqtt_t *m, uvmqtt_bytes_t data,
  * acknowledged it, it counts for queue_bytes and Receive Maximum as long, and
  * is resent after a reconnect (4.4). A SUBSCRIBE that was sent may be granted,
  * but the filters are not restored later; an UNSUBSCRIBE may take effect.
- * Looks through all that is held: not for each of thousands.
+ * A re-authentication cannot be given up. Looks through all that is held: not
+ * for each of thousands.
  *
  * UV_ENOENT: no such request, or it is complete or about to be. UV_EALREADY: a
  * message of QoS 0 that is in the buffer before the kernel; its completion

@@ -33,11 +33,11 @@ bool judge_beyond(struct world *w, const struct request *r) {
   return unsupported(w, r) || w->judge.terms.packet_max < r->size + 200;
 }
 
-/* A clean CONNECT that waits for its CONNACK has given the session up: what was
- * sent in it is as if it had never been. */
+/* A clean CONNECT has given the session up, and be it that it never left or was
+ * not answered: what was sent in it is as if it had never been. */
 static bool given_up(const struct world *w) {
   const struct um_session *s = &w->driver.session;
-  return s->state == UM_SESSION_GREETING && s->clean_sent;
+  return s->state != UM_SESSION_UP && s->clean_sent;
 }
 
 static bool expired(struct world *w, const struct request *r) {
