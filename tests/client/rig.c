@@ -271,8 +271,10 @@ void rig_close(struct rig *r) {
 void rig_hears(struct rig *r, const char *expected, const char *file,
                int line) {
   const char *got = NULL;
-  for (rig_arm(r); (got = broker_next(&r->b)) == NULL;)
+  for (rig_arm(r); (got = broker_next(&r->b)) == NULL;) {
+    broker_moves_on(&r->b);
     rig_turn(r, expected, file, line);
+  }
   cr_assert(broker_matches(got, expected), "%s:%d: expected %s\nheard %s", file,
             line, expected, got);
 }

@@ -56,6 +56,7 @@ static void open_with(uvmqtt_options_t o) {
   memset(asked, 0, sizeof asked);
   memset(on, 0, sizeof on);
   rig_open(&r);
+  r.b.in_turn = true;
   o.auth_method = "m";
   o.on_auth = on_auth;
   guest_open(&r, &r.g, &o);

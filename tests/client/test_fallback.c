@@ -12,6 +12,7 @@ static struct rig r;
 static void begin(uvmqtt_protocol_t version) {
   uvmqtt_options_t o = {UVMQTT_OPTIONS_INIT, FAST, .version = version};
   rig_open(&r);
+  r.b.in_turn = true;
   guest_open(&r, &r.g, &o);
   guest_connect(&r.g);
 }

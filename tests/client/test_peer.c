@@ -79,6 +79,7 @@ static void open_with(uvmqtt_protocol_t version) {
   uvmqtt_options_t o = {UVMQTT_OPTIONS_INIT, .version = version,
                         .reconnect_min = 4, .reconnect_max = 40};
   rig_open(&r);
+  r.b.in_turn = true;
   guest_open(&r, &r.g, &o);
   guest_connect(&r.g);
 }

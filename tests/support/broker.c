@@ -186,6 +186,15 @@ void broker_reads(struct broker_link *l) {
   uv_read_start((uv_stream_t *)&l->tcp, on_alloc, on_read);
 }
 
+void broker_moves_on(struct broker *b) {
+  struct broker_link *l = b->links;
+  if (!b->in_turn || b->link == NULL || !b->link->ended || b->link == l)
+    return;
+  while (l->next != b->link)
+    l = l->next;
+  b->link = l;
+}
+
 static void on_connection(uv_stream_t *listener, int status) {
   struct broker *b = listener->data;
   struct broker_link *l = calloc(1, sizeof *l);
@@ -196,7 +205,9 @@ static void on_connection(uv_stream_t *listener, int status) {
   l->tcp.data = b;
   uv_unref((uv_handle_t *)&l->tcp); /* never holds the client's loop */
   l->next = b->links;
-  b->links = b->link = l;
+  b->links = l;
+  if (b->link == NULL || !b->in_turn)
+    b->link = l;
   b->accepted++;
   int r = uv_accept(listener, (uv_stream_t *)&l->tcp);
   cr_assert_eq(r, 0);

@@ -36,11 +36,13 @@ struct broker {
   struct broker_link *links;
   unsigned accepted;
   /* How it behaves; tests set it. */
-  bool deaf;   /* accepts and does not read */
-  bool polite; /* answers everything by itself, see broker.c */
-  bool echo;   /* polite, and PUBLISH QoS 0 goes back to its sender */
-  bool mute;   /* polite but for PINGREQ */
-  int rcvbuf;  /* SO_RCVBUF of the listener, 0: the system's */
+  bool deaf;    /* accepts and does not read */
+  bool polite;  /* answers everything by itself, see broker.c */
+  bool echo;    /* polite, and PUBLISH QoS 0 goes back to its sender */
+  bool mute;    /* polite but for PINGREQ */
+  bool in_turn; /* a new connection becomes broker.link when the test has heard
+                   the one before to its end and listens on */
+  int rcvbuf;   /* SO_RCVBUF of the listener, 0: the system's */
   void (*bytes)(struct broker_link *l, const uint8_t *data, size_t len);
   void *arg;          /* for bytes, which replaces all reading */
   unsigned heard[16]; /* polite: how many of each type */
@@ -64,6 +66,7 @@ bool broker_matches(const char *got, const char *expected);
 void broker_says(struct broker *b, const char *line);
 void broker_sends(struct broker_link *l, const void *data, size_t len);
 void broker_reads(struct broker_link *l); /* again */
+void broker_moves_on(struct broker *b);   /* in_turn: if there is a reason */
 /* FIN; reading goes on. */
 void broker_finishes(struct broker *b);
 /* Closes: FIN, or RST when there was something unread. */

@@ -147,10 +147,9 @@ Test(frame, is_the_same_however_the_stream_is_cut) {
 
 /* Payloads in parts. */
 
-static const uint8_t large[] = {0x32, 26,  0,   1,   'a', 0,   1,   'p',
-                                'a',  'y', 'l', 'o', 'a', 'd', ' ', 'o',
-                                'f',  ' ', 't', 'w', 'e', 'n', 't', 'y',
-                                '-',  'o', 'n', 'e'};
+static const uint8_t large[] = {
+    0x32, 26,  0,   1,   'a', 0,   1,   'p', 'a', 'y', 'l', 'o', 'a', 'd',
+    ' ',  'o', 'f', ' ', 't', 'w', 'e', 'n', 't', 'y', '-', 'o', 'n', 'e'};
 #define LARGE_HEAD 7
 
 Test(frame, hands_a_large_payload_out_where_it_lies) {

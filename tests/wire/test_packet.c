@@ -111,7 +111,8 @@ Test(packet, message_of_a_caller_is_checked) {
   cr_assert_eq(um_check_message(&m, 0), 0);
 }
 
-/* [MQTT-3.8.3-4/5] [MQTT-3.8.3-4/311] [MQTT-3.8.3-1/both] [MQTT-3.10.3-1/both] */
+/* [MQTT-3.8.3-4/5] [MQTT-3.8.3-4/311] [MQTT-3.8.3-1/both] [MQTT-3.10.3-1/both]
+ */
 Test(packet, subscription_of_a_caller_is_checked) {
   uvmqtt_subscription_t s = {.filter = "a/#", .qos = 2, .no_local = true};
   cr_assert_eq(um_check_subscription(&s), 0);

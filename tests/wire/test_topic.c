@@ -57,7 +57,8 @@ static const struct {
     {"$shared/+", "$shared/a", true},
 };
 
-/* [MQTT-4.7.1-1/311] [MQTT-4.7.0-1/5] [MQTT-4.7.1-2/311] [MQTT-4.7.1-3/311] [MQTT-4.7.1-1/5] [MQTT-4.7.1-2/5] */
+/* [MQTT-4.7.1-1/311] [MQTT-4.7.0-1/5] [MQTT-4.7.1-2/311] [MQTT-4.7.1-3/311]
+ * [MQTT-4.7.1-1/5] [MQTT-4.7.1-2/5] */
 Test(topic, matches_as_the_standard_shows) {
   for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
     cr_expect_eq(um_topic_match(table[i].filter, table[i].name),
