@@ -169,11 +169,113 @@ UVMQTT_EXTERN int uvmqtt_cancel(uvmqtt_t *m, uint64_t id);
  * that ended and whose completion is about to come. 0 when m is NULL. */
 UVMQTT_EXTERN size_t uvmqtt_get_pending(const uvmqtt_t *m,
                                         uvmqtt_pending_t *list, size_t n);
+/* Handlers: a callback for each filter instead of one for all messages.
+ *
+ * A message is given to every handler whose filter matches its topic, to each
+ * once, in the order they were added; to the option on_message only when there
+ * is none. It is acknowledged after the last of them returned or, with
+ * .manual_ack, by any of them. Handlers may be added and removed in a handler:
+ * an added one gets the next message, a removed one nothing more. When one
+ * calls uvmqtt_close the others are not called. Messages so large that they
+ * come in parts (.chunk_threshold) go to on_chunk, whoever handles the topic.
+ *
+ * Several handlers of one filter share one subscription, with the highest QoS
+ * asked for, so a message may have a higher QoS than a handler asked for. They
+ * must agree on No Local, Retain As Published and the identifier. A later one
+ * makes the client send SUBSCRIBE again when its Retain Handling is 0 or its
+ * QoS is higher. Retained messages that this brings are for the later one only;
+ * with Retain As Published they look like any other message and all get them.
+ * Some brought for an earlier one may still be on their way: until the SUBACK
+ * of the later one, and for ten seconds after the earlier one's, both get them.
+ * A retained message that no handler asked for goes to on_message.
+ *
+ * identifier is the Subscription Identifier, 1 to 268,435,455, or 0 for none.
+ * Where the server offers them, messages find a handler with an identifier by
+ * it, so that overlapping filters get their own copies only; else, and on
+ * 3.1.1, it is not sent and the topic decides.
+ *
+ * Handlers live until uvmqtt_unhandle or uvmqtt_close; their subscriptions are
+ * restored when the server lost the session. A filter that the server then
+ * refuses (see UVMQTT_NOTICE_SUBSCRIPTION_REFUSED) gets no messages until
+ * another handler for it is added. uvmqtt_subscribe and uvmqtt_unsubscribe of
+ * the very filter of a handler change the one subscription that the server has
+ * for it. */
+
+/* Adds a handler for filter->filter and, as far as needed, subscribes. done may
+ * be NULL; it completes once, with what the server granted for the filter in
+ * result->reasons[0]. With any status but 0 (UVMQTT_EREASON, UVMQTT_ENOTSUP,
+ * UV_ECANCELED, ...) the handler has been removed and *ret means nothing more
+ * when done returns; without done it stays, gets nothing and must be removed
+ * like any other. Messages may come before done. ret may be NULL: the handler
+ * stays until close.
+ *
+ * Refused with: UV_EINVAL (filter or cb is NULL), UVMQTT_EFILTER, UVMQTT_EQOS,
+ * UVMQTT_EPROPERTY (identifier), UVMQTT_ECONFLICT (another handler of this
+ * filter differs in No Local, Retain As Published or identifier), UVMQTT_EFULL,
+ * UV_ENOMEM, UV_ECANCELED (closing). */
+UVMQTT_EXTERN int uvmqtt_handle(uvmqtt_t *m,
+                                const uvmqtt_subscription_t *filter,
+                                uint32_t identifier, uvmqtt_handler_cb cb,
+                                void *arg, uvmqtt_request_cb done,
+                                void *done_arg, uvmqtt_handler_t **ret);
+
+/* Removes a handler, at once; h means nothing after this returned 0. If it was
+ * the last of its filter UNSUBSCRIBE is sent, and done (may be NULL) completes
+ * as for uvmqtt_unsubscribe; else with status 0. Its own done, if that has not
+ * come, completes with UV_ECANCELED.
+ *
+ * Refused with: UV_EINVAL, UV_ENOENT (inside the handler's own failed done),
+ * UVMQTT_EFULL, UV_ENOMEM (the handler stays), UV_ECANCELED (closing). */
+UVMQTT_EXTERN int uvmqtt_unhandle(uvmqtt_t *m, uvmqtt_handler_t *h,
+                                  uvmqtt_request_cb done, void *done_arg);
+
+/* Request and response (4.10): publishes the message with a Response Topic and
+ * Correlation Data of the client's making, and waits for the message that
+ * carries them back. Legal at any time, like uvmqtt_publish.
+ *
+ * reply_topic is where the answer shall come, a topic name. NULL: one made from
+ * the server's Response Information or, where it gives none,
+ * "uvmqtt/reply/<client id>"; 5.0 only. The client subscribes to it before the
+ * first request, which waits for the SUBACK, and keeps it: use few. On 3.1.1
+ * the responder must know the topic by itself, and whatever comes there first,
+ * unless it is retained, is the answer; so only one request may be under way
+ * for one topic, and after a time-out a late answer to it may be taken for one
+ * to the next.
+ *
+ * timeout: ms from this call, 0 is none. cb is called once: with status 0 and
+ * the answer; with UV_ETIMEDOUT; UV_ECANCELED; or with what the SUBSCRIBE or
+ * the PUBLISH ended with (see there), UVMQTT_ENOTSUP after a fall-back to 3.1.1
+ * without reply_topic. A message not yet sent when the time is over is never
+ * sent. Answers that come later, or again, are dropped and counted
+ * (late_replies). Answers are acknowledged by the client, with .manual_ack too;
+ * one so large that it comes in parts (.chunk_threshold) goes to on_chunk and
+ * is no answer. queue_messages also bounds the requests under way, and
+ * queue_bytes also the messages that wait for the SUBACK.
+ *
+ * Refused with: UV_EINVAL (message or cb is NULL), UVMQTT_ETOPIC (of either
+ * topic), UVMQTT_EPROPERTY (also: a Response Topic or Correlation Data of
+ * yours), UVMQTT_ENOTSUP (no reply_topic on 3.1.1), UVMQTT_ECONFLICT (3.1.1:
+ * one under way for this topic; or a handler of yours for it has other
+ * options), what refuses uvmqtt_publish and uvmqtt_handle. */
+UVMQTT_EXTERN int uvmqtt_request(uvmqtt_t *m, const uvmqtt_message_t *message,
+                                 const char *reply_topic, uint32_t timeout,
+                                 uvmqtt_reply_cb cb, void *arg,
+                                 uint64_t *ret_id);
+
+/* Answers a request, inside the callback that brought it: publishes answer to
+ * the request's Response Topic, with its Correlation Data. answer->topic is
+ * ignored. Completion and refusals as for uvmqtt_publish; also UVMQTT_ENOTSUP
+ * when the request has no Response Topic, UVMQTT_ETOPIC when that is no topic
+ * name, UVMQTT_EPROPERTY when answer has Correlation Data of its own. */
+UVMQTT_EXTERN int uvmqtt_respond(uvmqtt_t *m, const uvmqtt_message_t *request,
+                                 const uvmqtt_message_t *answer,
+                                 uvmqtt_request_cb cb, void *arg,
+                                 uint64_t *ret_id);
 
 /* Acknowledges a message that came with this token (.manual_ack): inside
- * on_message or any time later, in any order. Acknowledgements leave in the
- * order in which the messages came (4.6), PUBACKs and PUBRECs apart from each
- * other, so one that you hold back holds up those behind it.
+ * on_message or a handler, or any time later, in any order. Acknowledgements
+ * leave in the order in which the messages came (4.6), PUBACKs and PUBRECs
+ * apart from each other, so one that you hold back holds up those behind it.
  *
  * reason: 0, or on a 5.0 link one of 0x80, 0x83, 0x87, 0x90, 0x91, 0x97, 0x99,
  * which says that you refuse the message; the server does not send it again.
@@ -288,6 +390,7 @@ typedef struct uvmqtt_stats_s {
   uint64_t queued;        /* now: requests not yet sent */
   uint64_t inflight;      /* now: sent, not yet acknowledged */
   uint64_t queued_bytes;  /* now: bytes held for both */
+  uint64_t late_replies;  /* answers that no request waited for */
 } uvmqtt_stats_t;
 
 /* Fills *ret up to ret->size. UV_EINVAL when a pointer is NULL or size is 0. */

@@ -45,7 +45,8 @@ extern "C" {
   X(EURL, -5036, "invalid URL")                                                \
   X(EINSECURE, -5037, "credentials would travel in clear text")                \
   X(EFULL, -5038, "queue is full")                                             \
-  X(EDEADLOCK, -5039, "would wait for itself")
+  X(EDEADLOCK, -5039, "would wait for itself")                                 \
+  X(ECONFLICT, -5040, "conflicts with another handler of this filter")
 
 typedef enum {
 #define X(name, number, text) UVMQTT_##name = number,

@@ -118,6 +118,19 @@ typedef struct uvmqtt_pending_s {
 typedef void (*uvmqtt_request_cb)(uvmqtt_t *m, const uvmqtt_result_t *result,
                                   void *arg);
 
+/* One handler of one filter, from uvmqtt_handle. */
+typedef struct uvmqtt_handler_s uvmqtt_handler_t;
+
+/* A message whose topic matches the handler's filter. Any call is legal in it,
+ * uvmqtt_unhandle and uvmqtt_close too. */
+typedef void (*uvmqtt_handler_cb)(uvmqtt_t *m, const uvmqtt_message_t *message,
+                                  void *arg);
+
+/* The end of a uvmqtt_request. status 0: the answer came, and reply is valid
+ * until the callback returns; else reply is NULL. */
+typedef void (*uvmqtt_reply_cb)(uvmqtt_t *m, int status,
+                                const uvmqtt_message_t *reply, void *arg);
+
 /* A successful CONNACK. The limits are those in force on this connection: what
  * the server said, or the standard's default where it said nothing. */
 typedef struct uvmqtt_connack_s {

@@ -168,9 +168,10 @@ typedef struct uvmqtt_options_s {
   bool no_problem_information;
 
   /* Messages at QoS 1 and 2 are acknowledged by uvmqtt_ack and not by
-   * themselves (without on_message they are). What is not acknowledged counts
-   * against receive_maximum, so the server stops sending when so many are open;
-   * one that sends more is disconnected (0x93). */
+   * themselves (those that neither on_message nor a handler gets are). What is
+   * not acknowledged counts against receive_maximum, so the server stops
+   * sending when so many are open; one that sends more is disconnected (0x93).
+   */
   bool manual_ack;
 
   /* Messages with a larger payload, in bytes, go to on_chunk in parts as they
@@ -195,7 +196,8 @@ typedef struct uvmqtt_options_s {
   /* Callbacks; each may be NULL. All come from the loop. Any call is legal in
    * any of them, uvmqtt_close too. */
   uvmqtt_connect_cb on_connect;       /* each successful CONNACK */
-  uvmqtt_message_cb on_message;       /* each PUBLISH; the acknowledgement
+  uvmqtt_message_cb on_message;       /* each PUBLISH that no handler matches
+                                         (uvmqtt_handle); the acknowledgement
                                          leaves after it returned, or with
                                          uvmqtt_ack */
   uvmqtt_chunk_cb on_chunk;           /* each part of a large one, see

@@ -53,11 +53,8 @@ int uvmqtt_new(uv_loop_t *loop, const uvmqtt_options_t *options,
   return 0;
 }
 
-/* Every call begins with this. */
 static int usable(const uvmqtt_t *m) {
-  if (m == NULL)
-    return UV_EINVAL;
-  return m->closing ? UV_ECANCELED : 0;
+  return um_usable(m);
 }
 
 /* Every call that asks for something ends with this; memory for the service
@@ -391,6 +388,7 @@ int uvmqtt_get_stats(const uvmqtt_t *m, uvmqtt_stats_t *ret) {
   stats.packets_received = s->counters.packets_received;
   stats.unknown_acks = s->counters.unknown_acks;
   stats.duplicates = s->counters.duplicates;
+  stats.late_replies = s->counters.late_replies;
   stats.queued = s->outbox.n_waiting;
   stats.inflight = s->outbox.n_inflight;
   stats.queued_bytes = s->outbox.n_bytes;

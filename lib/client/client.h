@@ -78,6 +78,13 @@ struct uvmqtt_s {
   void *close_arg;
 };
 
+/* Every call begins with this. */
+static inline int um_usable(const uvmqtt_t *m) {
+  if (m == NULL)
+    return UV_EINVAL;
+  return m->closing ? UV_ECANCELED : 0;
+}
+
 /* On the way out, and not waiting for what is held to complete first. */
 static inline bool um_is_leaving(const uvmqtt_t *m) {
   return m->leave.asked && !m->leave.draining;

@@ -43,7 +43,7 @@ static uint64_t random64(void) {
 static void finish_leave(uvmqtt_t *m, int status) {
   struct um_leave leave = m->leave;
   uvmqtt_result_t result = {.status = leave.status ? leave.status : status,
-                            .n_left = um_pending_count(&m->session.outbox)};
+                            .n_left = um_session_left(&m->session)};
   if (!leave.asked)
     return;
   memset(&m->leave, 0, sizeof m->leave);

@@ -148,6 +148,12 @@ static int random_client_id(char **ret) {
   return *ret == NULL ? UM_ENOMEM : 0;
 }
 
+static int read_seed(const uvmqtt_options_t *o, struct um_options *ret) {
+  uint64_t *seed = &ret->config.seed;
+  (void)o;
+  return uv_random(NULL, NULL, seed, sizeof *seed, 0, NULL);
+}
+
 static bool legal_string(const char *s) {
   size_t len = strlen(s);
   return len <= UM_STRING_MAX && um_utf8_valid(s, len);
@@ -287,8 +293,9 @@ static int read_inbox(const uvmqtt_options_t *o, struct um_options *ret) {
 
 static int read_all(const uvmqtt_options_t *o, struct um_options *ret) {
   static int (*const steps[])(const uvmqtt_options_t *, struct um_options *) = {
-      read_url,      read_numbers, read_water, read_client_id,  read_username,
-      read_password, read_auth,    read_will,  read_properties, read_inbox,
+      read_url,        read_numbers,  read_water, read_client_id,
+      read_username,   read_password, read_auth,  read_will,
+      read_properties, read_inbox,    read_seed,
   };
   int r = read_modes(o, &ret->config);
   for (size_t i = 0; r == 0 && i < sizeof steps / sizeof steps[0]; i++)

@@ -24,8 +24,7 @@ static void complete(struct um_session *s, struct um_op *op,
   if (op->detached)
     return; /* complete before; settle tells if it has not yet */
   um_outbox_free(&s->outbox, op);
-  if (cb != NULL)
-    s->events->completed(s->up, cb, arg, result);
+  um_inner_complete(s, cb, arg, result);
 }
 
 static void complete_publish(struct um_session *s, struct um_op *op,

@@ -4,6 +4,7 @@
 #include "base/inline.h"
 #include "base/mutant.h"
 #include "session/confirm.h"
+#include "session/dispatch.h"
 #include "session/send.h"
 
 UM_INLINE void make_message(const struct um_packet *p, uint64_t token,
@@ -34,6 +35,8 @@ UM_INLINE void deliver(struct um_session *s, const struct um_packet *p,
   }
   uvmqtt_message_t message;
   make_message(p, token, &message);
+  if (s->filters.n != 0 && um_dispatch(s, &message))
+    return;
   s->events->message(s->up, &message);
 }
 

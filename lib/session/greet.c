@@ -279,6 +279,8 @@ static int enter_up(struct um_session *s, const struct um_packet *p) {
     tell(s, UVMQTT_NOTICE_SESSION_UNKNOWN);
   if (!s->halted)
     um_resume_report(s);
+  if (!s->halted)
+    um_requester_online(s);
   um_send_waiting(s);
   return 0;
 }

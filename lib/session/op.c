@@ -240,6 +240,16 @@ struct um_op *um_op_unsubscribe(struct um_op_pool *pool,
   return make(pool, &src);
 }
 
+void um_op_raise(struct um_op *op, uint8_t qos, uint8_t retain_handling) {
+  /* our own copy, const to everybody else */
+  uvmqtt_subscription_t *f =
+      (uvmqtt_subscription_t *)(uintptr_t)op->u.subscribe.filters;
+  if (f->qos < qos)
+    f->qos = qos;
+  if (f->retain_handling > retain_handling)
+    f->retain_handling = retain_handling;
+}
+
 void um_op_free(struct um_op_pool *pool, struct um_op *op) {
   if (op == NULL)
     return;

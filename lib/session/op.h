@@ -76,6 +76,9 @@ struct um_op *um_op_unsubscribe(struct um_op_pool *pool,
                                 const uvmqtt_property_t *properties,
                                 size_t n_properties);
 void um_op_free(struct um_op_pool *pool, struct um_op *op); /* NULL is fine */
+/* A SUBSCRIBE of one filter that was not sent shall ask for more: for at least
+ * this QoS, and for retained messages as this Retain Handling does. */
+void um_op_raise(struct um_op *op, uint8_t qos, uint8_t retain_handling);
 
 /* The packet that says it, ready for um_encode. */
 void um_op_packet(const struct um_op *op, struct um_packet *ret);

@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "base/mutant.h"
+#include "session/handlers.h"
 #include "session/withdraw.h"
 
 static struct um_op *op_of(const struct um_list *link) {
@@ -16,6 +17,7 @@ static int restore(struct um_session *s) {
   if (!s->restore_due)
     return 0;
   um_outbox_drop_restores(&s->outbox);
+  um_handlers_restoring(s);
   int r = um_subs_restore(&s->subs, s->version, s->limits.maximum_packet_size,
                           &s->outbox.pool, &ops);
   um_outbox_add_first(&s->outbox, &ops);

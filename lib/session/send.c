@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "base/mutant.h"
+#include "session/handlers.h"
 #include "session/withdraw.h"
 #include <string.h>
 
@@ -178,6 +179,8 @@ static int send_op(struct um_session *s, struct um_op *op) {
   }
   count_down(s, op);
   um_op_packet(op, &p);
+  if (um_handlers_own(op))
+    um_handlers_sending(s, op, &p);
   int r = um_send_check(s, &p);
   if (r) {
     refuse(s, op, r);

@@ -7,6 +7,7 @@
 #include "session/confirm.h"
 #include "session/deliver.h"
 #include "session/greet.h"
+#include "session/pending.h"
 #include "session/send.h"
 #include "session/withdraw.h"
 #include "wire/reason.h"
@@ -35,10 +36,14 @@ void um_session_init(struct um_session *s,
   um_inbox_init(&s->inbox);
   um_chunk_init(&s->chunk);
   um_subs_init(&s->subs);
+  um_filters_init(&s->filters);
+  um_requester_init(&s->requester);
+  um_list_init(&s->due);
 }
 
 void um_session_done(struct um_session *s) {
   um_auth_done(s);
+  um_requester_done(s);
   um_outbox_done(&s->outbox);
   um_inbox_done(&s->inbox);
   um_acklist_done(&s->unacked[0]);
@@ -46,6 +51,7 @@ void um_session_done(struct um_session *s) {
   um_chunk_done(&s->chunk);
   um_receipts_done(&s->receipts);
   um_subs_done(&s->subs);
+  um_filters_done(&s->filters);
   um_journal_done(&s->journal);
   um_frame_done(&s->frame);
   um_buf_done(&s->later);
@@ -334,6 +340,7 @@ int um_session_tick(struct um_session *s, uint64_t now) {
   s->now = now;
   um_withdraw_due(s);
   um_journal_commit(&s->journal);
+  um_requester_tick(s);
   switch (um_keepalive_tick(&s->keepalive, now)) {
   case UM_KEEPALIVE_PING:
     return um_session_ping(s, now);
@@ -348,6 +355,9 @@ int um_session_tick(struct um_session *s, uint64_t now) {
 uint64_t um_session_deadline(const struct um_session *s) {
   uint64_t a = um_keepalive_deadline(&s->keepalive);
   uint64_t b = um_timeouts_deadline(&s->outbox.timeouts);
+  uint64_t c = um_requester_deadline(&s->requester);
+  if (c < b)
+    b = c;
   return a < b ? a : b;
 }
 
@@ -433,13 +443,19 @@ bool um_session_flushed(const struct um_session *s) {
 
 /* What is detached nobody waits for. */
 bool um_session_drained(const struct um_session *s) {
-  return s->outbox.n_waiting == 0 &&
+  return s->outbox.n_waiting == 0 && um_requester_left(&s->requester) == 0 &&
          s->outbox.n_inflight == s->outbox.n_detached;
+}
+
+size_t um_session_left(const struct um_session *s) {
+  return um_pending_count(&s->outbox) + um_requester_left(&s->requester);
 }
 
 void um_session_cancel_all(struct um_session *s, int status) {
   um_auth_join(s);
+  um_requester_cancel_all(s, status);
   um_outbox_cancel_all(&s->outbox, status);
+  um_due_cancel(s, status);
   end_receipts(s, status);
   s->halted = false;
 }

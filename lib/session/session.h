@@ -22,12 +22,14 @@
 #include "session/alias.h"
 #include "session/auth.h"
 #include "session/chunk.h"
+#include "session/filters.h"
 #include "session/inbox.h"
 #include "session/journal.h"
 #include "session/keepalive.h"
 #include "session/limits.h"
 #include "session/outbox.h"
 #include "session/receipt.h"
+#include "session/requester.h"
 #include "session/subs.h"
 #include "wire/frame.h"
 #include <uvmqtt/options.h>
@@ -76,6 +78,7 @@ struct um_session_config {
   bool refuse_offline_qos0;
   bool manual_ack;
   uint32_t chunk_threshold; /* 0: none is handed out in parts */
+  uint64_t seed; /* random: makes Correlation Data of ours hard to guess */
 };
 
 struct um_session_events {
@@ -101,7 +104,8 @@ struct um_ending {
 };
 
 struct um_session_counters {
-  uint64_t packets_sent, packets_received, unknown_acks, duplicates;
+  uint64_t packets_sent, packets_received, unknown_acks, duplicates,
+      late_replies;
 };
 
 struct um_session {
@@ -146,6 +150,9 @@ struct um_session {
   struct um_chunk chunk;
   struct um_receipts receipts;
   struct um_subs subs;
+  struct um_filters filters;
+  struct um_requester requester;
+  struct um_list due; /* see inner.h */
   struct um_keepalive keepalive;
   struct um_limits limits;
   struct um_auth auth;
@@ -194,8 +201,8 @@ int um_session_read_on(struct um_session *s, uint64_t now); /* as feed */
 int um_session_drain(struct um_session *s, uint64_t now);
 /* The kernel took n more bytes. */
 void um_session_written(struct um_session *s, size_t n);
-/* 0 or UVMQTT_EKEEPALIVE: the server is gone. May encode PINGREQ. Messages
- * whose time is over finish; the connection may be down. */
+/* 0 or UVMQTT_EKEEPALIVE: the server is gone. May encode PINGREQ. What has run
+ * out of time finishes; the connection may be down. */
 int um_session_tick(struct um_session *s, uint64_t now);
 uint64_t um_session_deadline(const struct um_session *s); /* UM_NEVER */
 /* Delivers the completions that are due. */
@@ -227,6 +234,27 @@ int um_session_cancel(struct um_session *s, uint64_t now, uint64_t id);
  * not UP. Legal inside events. */
 int um_session_ack(struct um_session *s, uint64_t now, uint64_t token,
                    uint8_t reason);
+/* 0, UVMQTT_ECONFLICT, UVMQTT_EFULL or UM_ENOMEM: see uvmqtt_handle. ret may be
+ * NULL. */
+int um_session_handle(struct um_session *s, uint64_t now,
+                      const uvmqtt_subscription_t *filter, uint32_t identifier,
+                      uvmqtt_handler_cb cb, void *arg, uvmqtt_request_cb done,
+                      void *done_arg, uvmqtt_handler_t **ret);
+/* 0, UM_ENOENT, UVMQTT_EFULL or UM_ENOMEM. */
+int um_session_unhandle(struct um_session *s, uint64_t now,
+                        uvmqtt_handler_t *handler, uvmqtt_request_cb done,
+                        void *done_arg);
+/* 0, UVMQTT_ENOTSUP, UVMQTT_ECONFLICT, UVMQTT_EPROPERTY, UVMQTT_ETOPIC,
+ * UVMQTT_EFULL or UM_ENOMEM: see uvmqtt_request. */
+int um_session_request(struct um_session *s, uint64_t now,
+                       const uvmqtt_message_t *m, const char *reply_topic,
+                       uint32_t timeout, uvmqtt_reply_cb cb, void *arg,
+                       uint64_t *ret_id);
+/* answer is checked here, for most of it comes from the request. */
+int um_session_respond(struct um_session *s, uint64_t now,
+                       const uvmqtt_message_t *request,
+                       const uvmqtt_message_t *answer, uvmqtt_request_cb cb,
+                       void *arg, uint64_t *ret_id);
 /* Only UP: a PINGREQ now, whatever the keep alive says; else UM_ENOTCONN. */
 int um_session_ping(struct um_session *s, uint64_t now);
 /* Encodes DISCONNECT when UP; else does nothing. KEEP adds Session Expiry
@@ -240,6 +268,8 @@ const char *um_session_client_id(const struct um_session *s);
 bool um_session_flushed(const struct um_session *s);
 /* Does no request wait, be it to be sent or to be answered? */
 bool um_session_drained(const struct um_session *s);
+/* How many do. */
+size_t um_session_left(const struct um_session *s);
 /* All requests finish with this status; settle delivers. */
 void um_session_cancel_all(struct um_session *s, int status);
 

@@ -50,7 +50,7 @@ bool um_session_unsettled(const struct um_session *s) {
   return s->fell_back || s->chunk.aborted ||
          first_done(s, UINT64_MAX) != NULL ||
          first_cut(s, UINT64_MAX) != NULL || water_due(s) ||
-         receipt_due(s, UINT64_MAX, &id);
+         um_due_first(s, UINT64_MAX) != NULL || receipt_due(s, UINT64_MAX, &id);
 }
 
 static void deliver_receipt(struct um_session *s) {
@@ -62,7 +62,7 @@ static void deliver_receipt(struct um_session *s) {
   s->receipts_ended -= over;
   uvmqtt_result_t result = {.id = receipt.id,
                             .status = taken ? 0 : s->receipts_status};
-  s->events->completed(s->up, receipt.cb, receipt.arg, &result);
+  um_inner_complete(s, receipt.cb, receipt.arg, &result);
 }
 
 /* A subscription that was to be restored and cannot even be asked for. */
@@ -87,8 +87,7 @@ static void deliver_op(struct um_session *s, struct um_op *op) {
   if (is_restore(op))
     tell_unrestored(s, op);
   um_outbox_free(&s->outbox, op);
-  if (cb != NULL)
-    s->events->completed(s->up, cb, arg, &result);
+  um_inner_complete(s, cb, arg, &result);
 }
 
 /* The op goes on without anybody who waits for it. */
@@ -97,7 +96,7 @@ static void deliver_cut(struct um_session *s, struct um_op *op) {
   uvmqtt_request_cb cb = op->cb;
   void *arg = op->arg;
   um_outbox_told(op);
-  s->events->completed(s->up, cb, arg, &result);
+  um_inner_complete(s, cb, arg, &result);
 }
 
 static void tell_fall_back(struct um_session *s) {
@@ -106,12 +105,25 @@ static void tell_fall_back(struct um_session *s) {
   s->events->notice(s->up, &notice);
 }
 
+/* What has no op, unless something older is due. */
+static bool deliver_due(struct um_session *s, uint64_t limit) {
+  uint64_t receipt;
+  struct um_due *due = um_due_first(s, limit);
+  if (due == NULL || first_done(s, due->id) != NULL ||
+      first_cut(s, due->id) != NULL || receipt_due(s, due->id, &receipt))
+    return false;
+  um_due_tell(s, due);
+  return true;
+}
+
 /* The older request first. False: nothing was due. */
 static bool deliver_one(struct um_session *s, uint64_t limit) {
   uint64_t receipt = UINT64_MAX;
   struct um_op *op = first_done(s, limit), *cut = first_cut(s, limit);
   bool due = receipt_due(s, limit, &receipt);
   uint64_t done = op == NULL ? UINT64_MAX : op->id;
+  if (deliver_due(s, limit))
+    return true;
   if (cut != NULL && cut->id < done && cut->id < receipt)
     deliver_cut(s, cut);
   else if (op != NULL && done < receipt)

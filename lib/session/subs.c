@@ -11,12 +11,13 @@ static struct um_sub *sub_of(struct um_list *link) {
 }
 
 void um_subs_init(struct um_subs *subs) {
+  memset(subs, 0, sizeof *subs);
   um_list_init(&subs->list);
-  subs->n = 0;
 }
 
 static void forget(struct um_subs *subs, struct um_sub *sub) {
   um_list_remove(&sub->link);
+  um_table_remove(&subs->by_filter, &sub->by_filter);
   um_free(sub);
   subs->n--;
 }
@@ -24,13 +25,20 @@ static void forget(struct um_subs *subs, struct um_sub *sub) {
 void um_subs_done(struct um_subs *subs) {
   while (!um_list_empty(&subs->list))
     forget(subs, sub_of(subs->list.next));
+  um_table_done(&subs->by_filter);
 }
 
-static struct um_sub *find(const struct um_subs *subs, const char *filter) {
-  struct um_list *l;
-  for (l = subs->list.next; l != &subs->list; l = l->next)
-    if (strcmp(sub_of(l)->options.filter, filter) == 0)
-      return sub_of(l);
+static uint64_t hash_of(const char *filter) {
+  return um_hash_bytes(0, filter, strlen(filter));
+}
+
+struct um_sub *um_subs_find(const struct um_subs *subs, const char *filter) {
+  struct um_table_link *l = um_table_first(&subs->by_filter, hash_of(filter));
+  for (; l != NULL; l = um_table_next(l)) {
+    struct um_sub *sub = um_list_of(l, struct um_sub, by_filter);
+    if (strcmp(sub->options.filter, filter) == 0)
+      return sub;
+  }
   return NULL;
 }
 
@@ -41,13 +49,14 @@ static struct um_sub *add(struct um_subs *subs, const char *filter) {
     return NULL;
   sub->options.filter = memcpy(sub + 1, filter, len);
   um_list_push(&subs->list, &sub->link);
+  um_table_put(&subs->by_filter, &sub->by_filter, hash_of(filter));
   subs->n++;
   return sub;
 }
 
 int um_subs_put(struct um_subs *subs, const uvmqtt_subscription_t *s,
                 uint32_t identifier) {
-  struct um_sub *sub = find(subs, s->filter);
+  struct um_sub *sub = um_subs_find(subs, s->filter);
   if (sub == NULL)
     sub = add(subs, s->filter);
   if (sub == NULL)
@@ -60,7 +69,7 @@ int um_subs_put(struct um_subs *subs, const uvmqtt_subscription_t *s,
 }
 
 bool um_subs_remove(struct um_subs *subs, const char *filter) {
-  struct um_sub *sub = find(subs, filter);
+  struct um_sub *sub = um_subs_find(subs, filter);
   if (sub == NULL)
     return false;
   forget(subs, sub);

@@ -4,16 +4,19 @@
 #define UM_SESSION_SUBS_H
 
 #include "base/list.h"
+#include "base/table.h"
 #include "session/op.h"
 
 struct um_sub {
   struct um_list link;
+  struct um_table_link by_filter;
   uint32_t identifier;           /* Subscription Identifier, 0: none */
   uvmqtt_subscription_t options; /* filter points behind this struct */
 };
 
 struct um_subs {
   struct um_list list; /* in the order first granted */
+  struct um_table by_filter;
   size_t n;
 };
 
@@ -22,6 +25,9 @@ void um_subs_done(struct um_subs *subs);
 /* Remembers the filter, or replaces what was known of it. UM_ENOMEM. */
 int um_subs_put(struct um_subs *subs, const uvmqtt_subscription_t *s,
                 uint32_t identifier);
+/* What is known of it, to be changed as long as the filter stays; NULL:
+ * nothing. */
+struct um_sub *um_subs_find(const struct um_subs *subs, const char *filter);
 /* True when it was known. */
 bool um_subs_remove(struct um_subs *subs, const char *filter);
 

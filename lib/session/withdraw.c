@@ -49,6 +49,8 @@ static bool in_out(const struct um_receipts *r, uint64_t id) {
 int um_session_cancel(struct um_session *s, uint64_t now, uint64_t id) {
   struct um_op *op = um_pending_find(&s->outbox, id);
   s->now = now;
+  if (op == NULL && um_requester_cancel(s, id) == 0)
+    return 0;
   if (op == NULL)
     return in_out(&s->receipts, id) ? UM_EALREADY : UM_ENOENT;
   if (op->state == UM_OP_QUEUED)

@@ -82,7 +82,7 @@ bool um_topic_is_shared(const char *filter) {
   return strncmp(filter, SHARE, SHARE_LEN) == 0;
 }
 
-static const char *without_share(const char *filter) {
+const char *um_topic_without_share(const char *filter) {
   if (!um_topic_is_shared(filter))
     return filter;
   const char *slash = strchr(filter + SHARE_LEN, '/');
@@ -96,7 +96,7 @@ static const char *level_end(const char *s) {
 }
 
 bool um_topic_match(const char *filter, const char *name) {
-  filter = without_share(filter);
+  filter = um_topic_without_share(filter);
   /* [MQTT-4.7.2-1/both] */
   if (*name == '$' && (*filter == '+' || *filter == '#'))
     return false;

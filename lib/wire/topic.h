@@ -13,6 +13,8 @@ bool um_topic_name_valid(const char *s, size_t len);
 bool um_topic_filter_valid(const char *s, size_t len);
 
 bool um_topic_is_shared(const char *filter);
+/* What follows the ShareName; the filter itself when it is not shared. */
+const char *um_topic_without_share(const char *filter);
 
 /* Does the name match the filter? A wildcard in the first level matches no
  * name that begins with '$' ([MQTT-4.7.2-1/both]). For a shared filter what

@@ -1,0 +1,497 @@
+#include "session/requester.h"
+
+#include "base/alloc.h"
+#include "base/err.h"
+#include "session/send.h"
+#include "wire/topic.h"
+#include <string.h>
+
+#define REPLY_QOS 2u /* the responder chooses */
+
+static struct um_request *request_of(struct um_list *link) {
+  return um_list_of(link, struct um_request, link);
+}
+
+void um_requester_init(struct um_requester *r) {
+  memset(r, 0, sizeof *r);
+  um_list_init(&r->mailboxes);
+  um_list_init(&r->homeless);
+  um_list_init(&r->requests);
+  um_list_init(&r->timers);
+}
+
+/* The life of a request. */
+
+static void drop_message(struct um_session *s, struct um_request *r) {
+  if (r->held == NULL)
+    return;
+  s->requester.held_bytes -= r->held->charge;
+  um_op_free(&s->outbox.pool, r->held);
+  r->held = NULL;
+}
+
+static void free_request(struct um_session *s, struct um_request *r) {
+  drop_message(s, r);
+  um_due_remove(&r->due);
+  um_list_remove(&r->link);
+  um_list_remove(&r->timer);
+  um_list_remove(&r->all);
+  s->requester.n--;
+  um_free(r);
+}
+
+/* It is kept while its PUBLISH is, which completes to it. */
+static void release(struct um_session *s, struct um_request *r) {
+  if (r->told && r->publish_id == 0)
+    free_request(s, r);
+}
+
+static void end(struct um_session *s, struct um_request *r) {
+  r->over = true;
+  drop_message(s, r);
+  um_list_remove(&r->link);
+  um_list_remove(&r->timer);
+  um_table_remove(&s->requester.by_id, &r->by_id);
+}
+
+/* The last thing done with it. */
+static void tell(struct um_session *s, struct um_request *r, int status,
+                 const uvmqtt_message_t *reply) {
+  uvmqtt_reply_cb cb = r->cb;
+  void *arg = r->arg;
+  r->told = true;
+  release(s, r);
+  cb(s->up, status, reply, arg);
+}
+
+static void tell_due(struct um_session *s, struct um_due *due) {
+  tell(s, um_list_of(due, struct um_request, due), due->status, NULL);
+}
+
+static void end_later(struct um_session *s, struct um_request *r, int status) {
+  end(s, r);
+  um_due_put(s, &r->due, r->id, status, tell_due);
+}
+
+/* Ends without an answer; settle tells. */
+static void fail(struct um_session *s, struct um_request *r, int status) {
+  if (r->publish_id != 0) /* not sent yet it need not be any more */
+    um_session_cancel(s, s->now, r->publish_id);
+  end_later(s, r, status);
+}
+
+/* Time. */
+
+static struct um_request *first_timer(const struct um_requester *r) {
+  if (um_list_empty(&r->timers))
+    return NULL;
+  return um_list_of(r->timers.next, struct um_request, timer);
+}
+
+/* Most have the same time-out: the end is the place to look. */
+static void start_timer(struct um_requester *q, struct um_request *r,
+                        uint64_t deadline) {
+  struct um_list *at = &q->timers;
+  um_list_remove(&r->timer);
+  r->deadline = deadline;
+  while (at->prev != &q->timers &&
+         um_list_of(at->prev, struct um_request, timer)->deadline > deadline)
+    at = at->prev;
+  um_list_insert(at, &r->timer);
+}
+
+uint64_t um_requester_deadline(const struct um_requester *r) {
+  const struct um_request *first = first_timer(r);
+  return first == NULL ? UM_NEVER : first->deadline;
+}
+
+/* The answer may have come already: no verdict before the owner had a chance to
+ * read. */
+static void time_out(struct um_session *s, struct um_request *r) {
+  if (s->state != UM_SESSION_UP || r->overdue) {
+    fail(s, r, UM_ETIMEDOUT);
+    return;
+  }
+  r->overdue = true;
+  start_timer(&s->requester, r, s->now + 1);
+}
+
+void um_requester_tick(struct um_session *s) {
+  struct um_request *r;
+  while ((r = first_timer(&s->requester)) != NULL && r->deadline <= s->now)
+    time_out(s, r);
+}
+
+/* Correlation Data: nobody else's, and ours only once. */
+
+static void put_number(uint8_t *at, uint64_t number) {
+  for (size_t i = 0; i < 8; i++)
+    at[i] = (uint8_t)(number >> (56 - 8 * i));
+}
+
+static uint64_t get_number(const uint8_t *at) {
+  uint64_t number = 0;
+  for (size_t i = 0; i < 8; i++)
+    number = number << 8 | at[i];
+  return number;
+}
+
+static void make_correlation(const struct um_session *s, struct um_request *r) {
+  put_number(r->correlation, s->config->seed);
+  put_number(r->correlation + 8, r->id);
+}
+
+static struct um_request *find(const struct um_session *s, uint64_t id) {
+  struct um_table_link *l;
+  l = um_table_first(&s->requester.by_id, um_hash_number(id));
+  while (l != NULL && um_list_of(l, struct um_request, by_id)->id != id)
+    l = um_table_next(l);
+  return l == NULL ? NULL : um_list_of(l, struct um_request, by_id);
+}
+
+static struct um_request *find_correlated(const struct um_session *s,
+                                          uvmqtt_bytes_t data) {
+  if (data.len != UM_CORRELATION_SIZE)
+    return NULL;
+  struct um_request *r = find(s, get_number((const uint8_t *)data.data + 8));
+  bool same =
+      r != NULL && memcmp(r->correlation, data.data, UM_CORRELATION_SIZE) == 0;
+  return same ? r : NULL;
+}
+
+/* Publishing. */
+
+static void on_published(struct um_session *s, struct um_inner *inner,
+                         const uvmqtt_result_t *result) {
+  struct um_request *r = um_list_of(inner, struct um_request, published);
+  r->publish_id = 0;
+  if (r->over) {
+    release(s, r);
+  } else if (result->status) {
+    end(s, r);
+    tell(s, r, s->halted ? UM_ECANCELED : result->status, NULL);
+  }
+}
+
+/* What is left of its times, which ran while the message waited here. */
+static int count_down(uint64_t waited, uvmqtt_message_t *m,
+                      uvmqtt_property_t *p, size_t n) {
+  if (m->timeout != 0 && waited >= m->timeout)
+    return UM_ETIMEDOUT;
+  if (m->timeout != 0)
+    m->timeout -= (uint32_t)waited;
+  for (size_t i = 0; i < n; i++) {
+    if (p[i].id != UVMQTT_PROPERTY_MESSAGE_EXPIRY_INTERVAL || waited < 1000)
+      continue;
+    if (waited / 1000 >= p[i].value.num)
+      return UVMQTT_EEXPIRED;
+    p[i].value.num -= (uint32_t)(waited / 1000);
+  }
+  return 0;
+}
+
+/* 3.1.1 has nowhere to say where the answer shall go. */
+static size_t add_own(const struct um_session *s, const struct um_request *r,
+                      uvmqtt_property_t *list, size_t n) {
+  if (s->version == UM_V311)
+    return n;
+  list[n].id = UVMQTT_PROPERTY_RESPONSE_TOPIC;
+  list[n++].value.str = r->mailbox->topic;
+  list[n].id = UVMQTT_PROPERTY_CORRELATION_DATA;
+  list[n++].value.bin = (uvmqtt_bytes_t){r->correlation, UM_CORRELATION_SIZE};
+  return n;
+}
+
+static int publish_with(struct um_session *s, struct um_request *r,
+                        const uvmqtt_message_t *from,
+                        uvmqtt_property_t *properties) {
+  uvmqtt_message_t m = *from;
+  size_t n = from->n_properties;
+  if (n != 0)
+    memcpy(properties, from->properties, n * sizeof *properties);
+  int status = count_down(s->now - r->asked_at, &m, properties, n);
+  if (status)
+    return status;
+  m.properties = properties;
+  m.n_properties = add_own(s, r, properties, n);
+  return um_session_publish(s, s->now, &m, um_inner, &r->published,
+                            &r->publish_id);
+}
+
+/* On 3.1.1 only the topic tells what a message answers. */
+static int publish(struct um_session *s, struct um_request *r,
+                   const uvmqtt_message_t *m) {
+  if (s->version == UM_V311 && !um_list_empty(&r->mailbox->sent))
+    return UVMQTT_ECONFLICT;
+  uvmqtt_property_t *p = um_calloc(m->n_properties + 2, sizeof *p);
+  if (p == NULL)
+    return UM_ENOMEM;
+  int status = publish_with(s, r, m, p);
+  um_free(p);
+  if (status == 0) {
+    um_list_remove(&r->link);
+    um_list_push(&r->mailbox->sent, &r->link);
+  }
+  return status;
+}
+
+static void publish_held(struct um_session *s, struct um_request *r) {
+  int status = publish(s, r, &r->held->u.message);
+  if (status)
+    fail(s, r, status);
+  else
+    drop_message(s, r);
+}
+
+/* Mailboxes. */
+
+static void on_reply(uvmqtt_t *m, const uvmqtt_message_t *reply, void *arg);
+
+static void on_granted(struct um_session *s, struct um_inner *inner,
+                       const uvmqtt_result_t *result) {
+  struct um_mailbox *b = um_list_of(inner, struct um_mailbox, granted);
+  b->open = result->status == 0;
+  if (!b->open)
+    b->handler = NULL; /* refused: it is gone */
+  while (!um_list_empty(&b->waiting)) {
+    struct um_request *r = request_of(b->waiting.next);
+    if (b->open)
+      publish_held(s, r);
+    else
+      fail(s, r, result->status);
+  }
+}
+
+static int subscribe(struct um_session *s, struct um_mailbox *b) {
+  uvmqtt_subscription_t o = {.filter = b->topic, .qos = REPLY_QOS};
+  if (b->handler != NULL && (um_mailbox_is_open(b) || !b->open))
+    return 0; /* granted, or asked for */
+  uvmqtt_handler_t *old = b->handler;
+  b->granted.completed = on_granted;
+  int r = um_session_handle(s, s->now, &o, 0, on_reply, b, um_inner,
+                            &b->granted, &b->handler);
+  if (r)
+    return r;
+  b->open = false;
+  if (old != NULL)
+    um_session_unhandle(s, s->now, old, NULL, NULL);
+  return 0;
+}
+
+static int own_mailbox(struct um_session *s, struct um_mailbox **ret) {
+  char *topic;
+  if (s->requester.own == NULL) {
+    int r = um_mailbox_own_topic(s, &topic);
+    if (r)
+      return r;
+    s->requester.own = um_mailbox_at(s, topic);
+    um_free(topic);
+  }
+  *ret = s->requester.own;
+  return *ret == NULL ? UM_ENOMEM : 0;
+}
+
+/* From a request to a mailbox. */
+
+static int put_into(struct um_session *s, struct um_request *r,
+                    struct um_mailbox *b) {
+  r->mailbox = b;
+  um_list_remove(&r->link);
+  um_list_push(&b->waiting, &r->link);
+  return subscribe(s, b);
+}
+
+static int settle_in(struct um_session *s, struct um_request *r) {
+  struct um_mailbox *b;
+  if (s->version == UM_V311)
+    return UVMQTT_ENOTSUP;
+  int status = own_mailbox(s, &b);
+  return status ? status : put_into(s, r, b);
+}
+
+/* The server may have another Response Information for each session. */
+void um_requester_online(struct um_session *s) {
+  struct um_requester *q = &s->requester;
+  q->own = NULL;
+  while (!um_list_empty(&q->homeless)) {
+    struct um_request *r = request_of(q->homeless.next);
+    int status = settle_in(s, r);
+    if (status)
+      fail(s, r, status);
+    else if (um_mailbox_is_open(r->mailbox))
+      publish_held(s, r);
+  }
+}
+
+static int address(struct um_session *s, struct um_request *r,
+                   const char *reply_topic) {
+  struct um_mailbox *b = NULL;
+  if (reply_topic == NULL && s->state != UM_SESSION_UP) {
+    um_list_push(&s->requester.homeless, &r->link);
+    return 0;
+  }
+  if (reply_topic == NULL)
+    return settle_in(s, r);
+  b = um_mailbox_at(s, reply_topic);
+  return b == NULL ? UM_ENOMEM : put_into(s, r, b);
+}
+
+/* Asking. */
+
+static bool has(const uvmqtt_message_t *m, uvmqtt_property_id_t id) {
+  return uvmqtt_property_find(m->properties, m->n_properties, id) != NULL;
+}
+
+/* Who asks twice at the same topic on 3.1.1 could not tell the answers apart.
+ */
+static bool is_taken(const struct um_session *s, const char *reply_topic) {
+  const struct um_mailbox *b = um_mailbox_find(s, reply_topic);
+  return b != NULL && !(um_list_empty(&b->waiting) && um_list_empty(&b->sent));
+}
+
+static int check(const struct um_session *s, const uvmqtt_message_t *m,
+                 const char *reply_topic) {
+  if (has(m, UVMQTT_PROPERTY_RESPONSE_TOPIC) ||
+      has(m, UVMQTT_PROPERTY_CORRELATION_DATA))
+    return UVMQTT_EPROPERTY;
+  if (s->requester.n >= s->config->queue_messages)
+    return UVMQTT_EFULL;
+  if (s->version != UM_V311)
+    return 0;
+  if (reply_topic == NULL)
+    return UVMQTT_ENOTSUP;
+  return is_taken(s, reply_topic) ? UVMQTT_ECONFLICT : 0;
+}
+
+static struct um_request *make(struct um_session *s) {
+  struct um_requester *q = &s->requester;
+  struct um_request *r = um_calloc(1, sizeof *r);
+  if (r == NULL)
+    return NULL;
+  um_list_init(&r->link);
+  um_list_init(&r->timer);
+  um_due_init(&r->due);
+  r->published.completed = on_published;
+  r->id = s->next_id++;
+  r->asked_at = s->now;
+  make_correlation(s, r);
+  um_list_push(&q->requests, &r->all);
+  um_table_put(&q->by_id, &r->by_id, um_hash_number(r->id));
+  q->n++;
+  return r;
+}
+
+static int hold(struct um_session *s, struct um_request *r,
+                const uvmqtt_message_t *m) {
+  r->held = um_op_publish(&s->outbox.pool, m);
+  if (r->held == NULL)
+    return UM_ENOMEM;
+  s->requester.held_bytes += r->held->charge;
+  return s->requester.held_bytes > s->config->queue_bytes ? UVMQTT_EFULL : 0;
+}
+
+/* Straight away when the mailbox is open; else the message is kept. */
+static int send_or_hold(struct um_session *s, struct um_request *r,
+                        const uvmqtt_message_t *m) {
+  if (r->mailbox != NULL && um_mailbox_is_open(r->mailbox))
+    return publish(s, r, m);
+  return hold(s, r, m);
+}
+
+int um_session_request(struct um_session *s, uint64_t now,
+                       const uvmqtt_message_t *m, const char *reply_topic,
+                       uint32_t timeout, uvmqtt_reply_cb cb, void *arg,
+                       uint64_t *ret_id) {
+  s->now = now;
+  int status = check(s, m, reply_topic);
+  if (status)
+    return status;
+  struct um_request *r = make(s);
+  if (r == NULL)
+    return UM_ENOMEM;
+  r->cb = cb;
+  r->arg = arg;
+  status = address(s, r, reply_topic);
+  if (status == 0)
+    status = send_or_hold(s, r, m);
+  if (status) {
+    end(s, r);
+    free_request(s, r);
+    return status;
+  }
+  if (timeout != 0)
+    start_timer(&s->requester, r, now + timeout);
+  if (ret_id != NULL)
+    *ret_id = r->id;
+  return 0;
+}
+
+/* Being answered. */
+
+static struct um_request *answered(const struct um_mailbox *b,
+                                   const uvmqtt_message_t *m) {
+  const uvmqtt_property_t *data = uvmqtt_property_find(
+      m->properties, m->n_properties, UVMQTT_PROPERTY_CORRELATION_DATA);
+  if (data != NULL) {
+    struct um_request *r = find_correlated(b->session, data->value.bin);
+    return r != NULL && r->mailbox == b && r->held == NULL ? r : NULL;
+  }
+  bool by_topic = b->session->version == UM_V311 && !m->retain;
+  if (!by_topic || um_list_empty(&b->sent))
+    return NULL;
+  return request_of(b->sent.next);
+}
+
+/* Replies are ours to acknowledge: nobody may have asked for this one. */
+static void on_reply(uvmqtt_t *m, const uvmqtt_message_t *reply, void *arg) {
+  struct um_mailbox *b = arg;
+  struct um_session *s = b->session;
+  struct um_request *r = answered(b, reply);
+  (void)m;
+  if (r == NULL) {
+    s->counters.late_replies++;
+  } else {
+    end(s, r);
+    tell(s, r, 0, reply);
+  }
+  if (reply->token != 0 && !s->halted)
+    um_session_ack(s, s->now, reply->token, UVMQTT_REASON_SUCCESS);
+}
+
+/* Ending. */
+
+size_t um_requester_left(const struct um_requester *q) {
+  const struct um_list *l;
+  size_t n = 0;
+  for (l = q->requests.next; l != &q->requests; l = l->next) {
+    const struct um_request *r =
+        um_list_of((struct um_list *)(uintptr_t)l, struct um_request, all);
+    n += !r->over && r->publish_id == 0;
+  }
+  return n;
+}
+
+int um_requester_cancel(struct um_session *s, uint64_t id) {
+  struct um_request *r = find(s, id);
+  if (r == NULL)
+    return UM_ENOENT;
+  fail(s, r, UM_ECANCELED);
+  return 0;
+}
+
+void um_requester_cancel_all(struct um_session *s, int status) {
+  struct um_list *l, *all = &s->requester.requests;
+  for (l = all->next; l != all; l = l->next) {
+    struct um_request *r = um_list_of(l, struct um_request, all);
+    if (!r->over)
+      end_later(s, r, status); /* the outbox is emptied as a whole */
+  }
+}
+
+void um_requester_done(struct um_session *s) {
+  struct um_requester *q = &s->requester;
+  while (!um_list_empty(&q->requests))
+    free_request(s, um_list_of(q->requests.next, struct um_request, all));
+  um_mailboxes_done(&q->mailboxes);
+  um_table_done(&q->by_id);
+}
