@@ -2,8 +2,7 @@
  * topic costs by the length of the topic and not by the number of filters.
  *
  * A leaf is a part of the owner's object. Several leaves may sit at one filter,
- * and shared filters sit where what follows the ShareName does
- * ([MQTT-4.8.2-5/5]). */
+ * and shared filters sit where what follows the ShareName does (4.8.2). */
 #ifndef UM_SESSION_TRIE_H
 #define UM_SESSION_TRIE_H
 

@@ -57,13 +57,13 @@ Test(handlers, gets_messages_that_come_before_suback) {
   stage_close(&st);
 }
 
-/* [MQTT-4.3.2-4/5] [MQTT-4.3.3-8/5] */
 static void check_unacknowledged(struct stage *s, const char *line) {
   if (strchr(line, 'x') != NULL)
     cr_assert_eq(s->session.out.len, 0, "acknowledged before the end of %s",
                  line);
 }
 
+/* [MQTT-4.3.2-4/5] [MQTT-4.3.3-8/5] */
 Test(handlers, messages_are_acknowledged_after_the_last_handler_returned) {
   begin();
   granted("a", "t:2", 1, &a);

@@ -207,7 +207,6 @@ Test(requester, times_out_in_the_queue_and_is_never_sent) {
   stage_close(&st);
 }
 
-/* [MQTT-3.3.2-6/5] */
 Test(requester, counts_the_messages_own_times_down_while_it_is_held) {
   uvmqtt_property_t expiry = UVMQTT_PROPERTY_NUM(MESSAGE_EXPIRY_INTERVAL, 10);
   uvmqtt_message_t m = {
