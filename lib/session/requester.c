@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "session/send.h"
 #include "wire/topic.h"
+#include <assert.h>
 #include <string.h>
 
 #define REPLY_QOS 2u /* the responder chooses */
@@ -221,6 +222,7 @@ static int publish_with(struct um_session *s, struct um_request *r,
 /* On 3.1.1 only the topic tells what a message answers. */
 static int publish(struct um_session *s, struct um_request *r,
                    const uvmqtt_message_t *m) {
+  assert(m != NULL);
   if (s->version == UM_V311 && !um_list_empty(&r->mailbox->sent))
     return UVMQTT_ECONFLICT;
   uvmqtt_property_t *p = um_calloc(m->n_properties + 2, sizeof *p);
