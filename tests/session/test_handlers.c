@@ -276,6 +276,20 @@ Test(handlers, with_nothing_to_add_they_wait_for_the_subscribe_under_way) {
   stage_close(&st);
 }
 
+Test(handlers, while_a_subscribe_is_under_way_retain_handling_zero_asks_again) {
+  begin();
+  stage_handle(&st, "a", "t:1", &a);
+  HEARS(&st, "SUBSCRIBE id=1 filters=t:1");
+  stage_handle(&st, "b", "t:0", &b);
+  HEARS(&st, "SUBSCRIBE id=2 filters=t:1");
+  SAYS(&st, "SUBACK id=1 reasons=01");
+  SAYS(&st, "PUBLISH topic=t payload=1 retain=1");
+  SAYS(&st, "SUBACK id=2 reasons=01");
+  SAYS(&st, "PUBLISH topic=t payload=2 retain=1");
+  LOGS(&st, "a handled ok 1\na t 1\nb t 1\nb handled ok 1\nb t 2\n");
+  stage_close(&st);
+}
+
 /* Retained messages. [MQTT-3.3.1-9/5] */
 
 Test(handlers, retained_messages_are_for_the_later_one_that_asked_again) {
@@ -370,6 +384,27 @@ Test(handlers, an_identifier_finds_its_handlers_and_nobody_else) {
   LOGS(&st, "a t/x 3\nb t/x 3\nc t/x 3\n");
   SAYS(&st, "PUBLISH topic=t/x payload=4 subscription_identifier=9");
   LOGS(&st, "default t/x 4\n");
+  stage_close(&st);
+}
+
+Test(handlers, the_same_identifier_twice_counts_once) {
+  begin();
+  granted("a", "t/#:0=1", 1, &a);
+  granted("b", "t/x:0=1", 2, &b);
+  SAYS(&st, "PUBLISH topic=t/x payload=1 subscription_identifier=1 "
+            "subscription_identifier=1");
+  LOGS(&st, "a t/x 1\nb t/x 1\n");
+  stage_close(&st);
+}
+
+Test(handlers, a_removed_identifier_leaves_the_others_as_they_are) {
+  begin();
+  granted("a", "t/#:0=1", 1, &a);
+  granted("b", "t/x:0", 2, &b);
+  stage_unhandle(&st, "a", a);
+  HEARS(&st, "UNSUBSCRIBE id=3 filters=t/#");
+  SAYS(&st, "PUBLISH topic=t/x payload=1 subscription_identifier=1");
+  LOGS(&st, "b t/x 1\n");
   stage_close(&st);
 }
 

@@ -101,9 +101,44 @@ Test(requester, takes_no_answer_to_the_request_of_somebody_else) {
   SAYS(&st, "PUBLISH topic=" OWN " payload=none");
   LOGS(&st, "");
   cr_assert_eq(st.session.counters.late_replies, 3);
-  st.correlation_len++;
+  st.correlation_len += 2;
+  stage_reply(&st, OWN, "long");
+  cr_assert_eq(st.session.counters.late_replies, 4);
+  st.correlation_len--;
   stage_reply(&st, OWN, "right");
   LOGS(&st, "r reply right\n");
+  stage_close(&st);
+}
+
+Test(requester, takes_no_answer_at_another_reply_topic) {
+  open_mailbox();
+  stage_request(&st, "s", "service", 0, "replies", 0, NULL);
+  HEARS(&st, "SUBSCRIBE id=2 filters=replies:2");
+  ask("r", 0, 0);
+  HEARS(&st, ASKS(""));
+  stage_reply(&st, "replies", "astray");
+  LOGS(&st, "");
+  stage_reply(&st, OWN, "!");
+  LOGS(&st, "r reply !\n");
+  stage_close(&st);
+}
+
+Test(requester, takes_no_answer_before_it_has_asked) {
+  uint64_t id;
+  begin();
+  stage_request(&st, "r", "service", 0, NULL, 0, &id);
+  for (size_t i = 0; i < 8; i++) {
+    st.correlation[i] = (uint8_t)(st.config.seed >> (56 - 8 * i));
+    st.correlation[i + 8] = (uint8_t)(id >> (56 - 8 * i));
+  }
+  st.correlation_len = UM_CORRELATION_SIZE;
+  stage_reply(&st, OWN, "prophecy");
+  LOGS(&st, "");
+  HEARS(&st, "SUBSCRIBE id=1 filters=" OWN ":2");
+  SAYS(&st, "SUBACK id=1 reasons=02");
+  HEARS(&st, ASKS(""));
+  stage_reply(&st, OWN, "!");
+  LOGS(&st, "r reply !\n");
   stage_close(&st);
 }
 
