@@ -61,12 +61,11 @@ static void escape(const char *from, char *to) {
 }
 
 static char *topic_of_client_id(const char *client_id) {
-  size_t prefix = strlen(OWN_PREFIX);
-  char *topic = um_malloc(prefix + 3 * strlen(client_id) + 1);
+  char *topic = um_malloc(sizeof OWN_PREFIX + 3 * strlen(client_id));
   if (topic == NULL)
     return NULL;
-  memcpy(topic, OWN_PREFIX, prefix);
-  escape(client_id, topic + prefix);
+  memcpy(topic, OWN_PREFIX, sizeof OWN_PREFIX);
+  escape(client_id, topic + sizeof OWN_PREFIX - 1);
   return topic;
 }
 
@@ -78,7 +77,7 @@ static char *topic_of_information(const char *information) {
   char *topic = um_malloc(len + strlen(tail) + 1);
   if (topic == NULL)
     return NULL;
-  memcpy(topic, information, len);
+  memcpy(topic, information, len + 1);
   memcpy(topic + len, tail, strlen(tail) + 1);
   return topic;
 }
