@@ -238,7 +238,6 @@ static int publish(struct um_session *s, struct um_request *r,
 }
 
 static void publish_held(struct um_session *s, struct um_request *r) {
-  assert(r->held != NULL);
   int status = publish(s, r, &r->held->u.message);
   if (status)
     fail(s, r, status);
