@@ -197,6 +197,9 @@ typedef enum {
   X(NONE, "none")                                                              \
   X(RESOLVE, "resolve")       /* looking up the host name */                   \
   X(CONNECT, "connect")       /* opening the transport */                      \
+  X(PROXY, "proxy")           /* asking a proxy for the way */                 \
+  X(TLS, "tls")               /* TLS handshake */                              \
+  X(WEBSOCKET, "websocket")   /* HTTP upgrade to WebSocket */                  \
   X(HANDSHAKE, "handshake")   /* CONNECT sent, CONNACK awaited */              \
   X(ONLINE, "online")         /* after CONNACK */                              \
   X(DISCONNECT, "disconnect") /* leaving on the user's wish */

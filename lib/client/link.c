@@ -3,7 +3,7 @@
 #include "base/alloc.h"
 #include "client/pump.h"
 #include "client/report.h"
-#include "net/tcp.h"
+#include "net/route.h"
 #include "session/pending.h"
 #include <assert.h>
 #include <string.h>
@@ -71,14 +71,17 @@ static void close_stream(uvmqtt_t *m) {
 
 static int make_stream(uvmqtt_t *m) {
   const struct um_url *url = um_redirect_target(m);
-  struct um_tcp_options options = {
-      .host = url->host,
-      .port = url->port,
+  struct um_server server = {.host = url->host, .port = url->port};
+  struct um_route route = {
+      .loop = m->loop->uv,
+      .transport = UM_TRANSPORT_TCP,
+      .servers = &server,
+      .n_servers = 1,
       .address_timeout = m->options.address_timeout,
       .unref = m->handles.unref,
       .read_buffer = uv_buf_init((char *)m->loop->read_buffer, UM_READ_BUFFER),
   };
-  return um_tcp_new(m->loop->uv, &options, &um_pump_up, m, &m->stream);
+  return um_route_open(&route, &um_pump_up, m, &m->stream);
 }
 
 static void wait_again(uvmqtt_t *m, int code);

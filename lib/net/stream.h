@@ -11,6 +11,7 @@
 #include <uv.h>
 
 struct um_stream;
+struct um_fault;
 
 /* Down: what the owner may ask for. Nothing here calls up before it returned;
  * a failure that is known at once is reported through up->ended later. */
@@ -60,6 +61,9 @@ struct um_stream {
   int phase;         /* uvmqtt_phase_t: RESOLVE or CONNECT until connected */
   char address[64];  /* "127.0.0.1:1883" tried last or in use; "" before */
   bool loopback;     /* the connected peer is 127/8, ::1 or a unix socket */
+  size_t server;     /* which of um_route's servers it is, once connected */
+  const struct um_fault *fault; /* when ended, what is known beyond the status;
+                                   NULL: nothing. Valid until closed */
 };
 
 #endif

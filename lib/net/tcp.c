@@ -283,19 +283,20 @@ static const struct um_stream_ops tcp_ops = {
     .owns = um_uvstream_owns,
 };
 
-int um_tcp_new(uv_loop_t *loop, const struct um_tcp_options *options,
+int um_tcp_new(const struct um_route *route, const struct um_chain *below,
                const struct um_stream_up *up, void *up_arg,
                struct um_stream **ret) {
   struct tcp *t = um_calloc(1, sizeof *t);
+  (void)below; /* the lowest */
   if (t == NULL)
     return UV_ENOMEM;
-  um_uvstream_init(&t->u, loop, options->read_buffer, options->unref);
+  um_uvstream_init(&t->u, route->loop, route->read_buffer, route->unref);
   t->u.stream.ops = &tcp_ops;
   t->u.stream.up = up;
   t->u.stream.up_arg = up_arg;
-  t->host = options->host;
-  t->port = options->port;
-  t->address_timeout = options->address_timeout;
+  t->host = route->servers[0].host;
+  t->port = route->servers[0].port;
+  t->address_timeout = route->address_timeout;
   *ret = &t->u.stream;
   return 0;
 }

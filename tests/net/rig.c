@@ -162,14 +162,17 @@ void rig_clog(int listener, int *fds, size_t n) {
 }
 
 void rig_open(struct rig *r, const char *host, bool unref) {
-  struct um_tcp_options o = {
-      .host = host,
-      .port = r->port,
+  struct um_server server = {.host = host, .port = r->port};
+  struct um_route route = {
+      .loop = &r->loop,
+      .transport = UM_TRANSPORT_TCP,
+      .servers = &server,
+      .n_servers = 1,
       .address_timeout = 60000,
       .unref = unref,
       .read_buffer = uv_buf_init((char *)r->read_buffer, sizeof r->read_buffer),
   };
-  cr_assert_eq(um_tcp_new(&r->loop, &o, &rig_up_calls, r, &r->s), 0);
+  cr_assert_eq(um_route_open(&route, &rig_up_calls, r, &r->s), 0);
 }
 
 void rig_connect(struct rig *r) {

@@ -1,0 +1,19 @@
+/* net/fault.h: what a layer knows of a failure beyond its code. */
+#ifndef UM_NET_FAULT_H
+#define UM_NET_FAULT_H
+
+#define UM_FAULT_TEXT 256u
+
+struct um_fault {
+  char text[UM_FAULT_TEXT]; /* the layer's own words, such as OpenSSL's errors,
+                               first to last; "" when none */
+  int verify_code;  /* X509_V_ERR_..., 0 when the chain was not the matter */
+  int verify_depth; /* of the certificate, 0 is the server's own */
+  char subject[UM_FAULT_TEXT]; /* of that certificate */
+  char names[UM_FAULT_TEXT];   /* that it is for, when ours is not among them */
+  long expired_days;           /* that it expired ago; 0: it did not */
+  int alert;                   /* TLS alert received or sent; -1: none */
+  int status; /* HTTP status, or the reply of a SOCKS5 proxy; 0: none */
+};
+
+#endif

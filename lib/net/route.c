@@ -1,0 +1,40 @@
+#include "net/route.h"
+
+#include "net/tcp.h"
+#include <assert.h>
+
+#define MAX_LAYERS 6
+
+struct um_chain {
+  um_layer *layers[MAX_LAYERS]; /* the socket first */
+  size_t n;
+};
+
+static um_layer *const transports[][MAX_LAYERS] = {
+    [UM_TRANSPORT_TCP] = {um_tcp_new},
+};
+
+static struct um_chain chain_of(const struct um_route *route) {
+  struct um_chain chain = {.n = 0};
+  for (size_t i = 0; i < MAX_LAYERS; i++) {
+    um_layer *layer = transports[route->transport][i];
+    if (layer != NULL)
+      chain.layers[chain.n++] = layer;
+  }
+  return chain;
+}
+
+int um_chain_below(const struct um_route *route, const struct um_chain *chain,
+                   const struct um_stream_up *up, void *up_arg,
+                   struct um_stream **ret) {
+  struct um_chain below = *chain;
+  assert(chain->n > 0);
+  below.n--;
+  return chain->layers[below.n](route, &below, up, up_arg, ret);
+}
+
+int um_route_open(const struct um_route *route, const struct um_stream_up *up,
+                  void *up_arg, struct um_stream **ret) {
+  struct um_chain chain = chain_of(route);
+  return um_chain_below(route, &chain, up, up_arg, ret);
+}

@@ -1,0 +1,48 @@
+/* net/route.h: the way to a server: which layers, and what each is told.
+ *
+ * A transport is a row of layers, the socket first. Each layer is a stream
+ * (net/stream.h) over the one below it; um_route_open makes them all and gives
+ * back the highest. */
+#ifndef UM_NET_ROUTE_H
+#define UM_NET_ROUTE_H
+
+#include "net/stream.h"
+
+enum um_transport {
+  UM_TRANSPORT_TCP,
+};
+
+struct um_server {
+  const char *host;
+  uint16_t port;
+};
+
+/* Borrowed until the stream's connect has returned, but for what a layer says
+ * it keeps. */
+struct um_route {
+  uv_loop_t *loop;
+  enum um_transport transport;
+  const struct um_server *servers; /* in the order of the user's wish */
+  size_t n_servers;
+  uint32_t address_timeout; /* ms for each address */
+  bool unref;               /* born as after ref(s, false) */
+  uv_buf_t read_buffer;     /* shared by all streams of the loop */
+};
+
+/* What is left of a route below a layer. */
+struct um_chain;
+
+/* Makes one layer, which makes what is below it with um_chain_below. */
+typedef int um_layer(const struct um_route *route, const struct um_chain *below,
+                     const struct um_stream_up *up, void *up_arg,
+                     struct um_stream **ret);
+
+/* 0, or a negative code; nothing was opened then. Opens no handle before
+ * connect. */
+int um_route_open(const struct um_route *route, const struct um_stream_up *up,
+                  void *up_arg, struct um_stream **ret);
+int um_chain_below(const struct um_route *route, const struct um_chain *chain,
+                   const struct um_stream_up *up, void *up_arg,
+                   struct um_stream **ret);
+
+#endif
