@@ -4,8 +4,9 @@
 #include <assert.h>
 #include <string.h>
 
-#define OUT_MAX (16u << 20) /* what waits for below; the owner holds far less  \
-                             */
+#define OUT_MAX                                                                \
+  (16u << 20) /* what waits for below; the owner holds far less                \
+               */
 
 static struct um_filter *of(struct um_stream *s) {
   return (struct um_filter *)s;
