@@ -2,6 +2,7 @@
 #include "client/client.h"
 
 #include "base/alloc.h"
+#include "client/check.h"
 #include "client/link.h"
 #include "client/pump.h"
 #include "client/report.h"
@@ -17,6 +18,7 @@ static void init(uvmqtt_t *m, uv_loop_t *loop, void *data) {
   const struct um_options *o = &m->options;
   um_list_init(&m->in_loop);
   um_list_init(&m->in_dirty);
+  um_list_init(&m->remotes);
   um_handles_init(&m->handles, loop, false, m);
   m->backoff.min = o->reconnect_min;
   m->backoff.max = o->reconnect_max;
@@ -159,10 +161,8 @@ void uvmqtt_close(uvmqtt_t *m, uvmqtt_close_cb cb, void *arg) {
 int uvmqtt_publish(uvmqtt_t *m, const uvmqtt_message_t *message,
                    uvmqtt_request_cb cb, void *arg, uint64_t *ret_id) {
   int r = usable(m);
-  if (r == 0 && message == NULL)
-    r = UV_EINVAL;
   if (r == 0)
-    r = um_check_message(message, UVMQTT_PUBLISH);
+    r = um_check_publish(message);
   if (r == 0)
     r = um_pump_want(m);
   if (r)
@@ -172,26 +172,13 @@ int uvmqtt_publish(uvmqtt_t *m, const uvmqtt_message_t *message,
   return accepted(m, r);
 }
 
-static int check_subscriptions(const uvmqtt_subscription_t *filters, size_t n,
-                               const uvmqtt_property_t *properties,
-                               size_t n_properties) {
-  if (filters == NULL || n == 0) /* [MQTT-3.8.3-2/5], [MQTT-3.8.3-3/311] */
-    return UV_EINVAL;
-  for (size_t i = 0; i < n; i++) {
-    int r = um_check_subscription(&filters[i]);
-    if (r)
-      return r;
-  }
-  return um_check_properties(properties, n_properties, UVMQTT_SUBSCRIBE);
-}
-
 int uvmqtt_subscribe(uvmqtt_t *m, const uvmqtt_subscription_t *filters,
                      size_t n, const uvmqtt_property_t *properties,
                      size_t n_properties, uvmqtt_request_cb cb, void *arg,
                      uint64_t *ret_id) {
   int r = usable(m);
   if (r == 0)
-    r = check_subscriptions(filters, n, properties, n_properties);
+    r = um_check_subscriptions(filters, n, properties, n_properties);
   if (r == 0)
     r = um_pump_want(m);
   if (r)
@@ -201,25 +188,12 @@ int uvmqtt_subscribe(uvmqtt_t *m, const uvmqtt_subscription_t *filters,
   return accepted(m, r);
 }
 
-static int check_filters(const char *const *filters, size_t n,
-                         const uvmqtt_property_t *properties,
-                         size_t n_properties) {
-  if (filters == NULL || n == 0) /* [MQTT-3.10.3-2/both] */
-    return UV_EINVAL;
-  for (size_t i = 0; i < n; i++) {
-    int r = um_check_filter(filters[i]);
-    if (r)
-      return r;
-  }
-  return um_check_properties(properties, n_properties, UVMQTT_UNSUBSCRIBE);
-}
-
 int uvmqtt_unsubscribe(uvmqtt_t *m, const char *const *filters, size_t n,
                        const uvmqtt_property_t *properties, size_t n_properties,
                        uvmqtt_request_cb cb, void *arg, uint64_t *ret_id) {
   int r = usable(m);
   if (r == 0)
-    r = check_filters(filters, n, properties, n_properties);
+    r = um_check_filters(filters, n, properties, n_properties);
   if (r == 0)
     r = um_pump_want(m);
   if (r)

@@ -70,6 +70,10 @@ struct uvmqtt_s {
   bool not_reading;          /* throttled, or the user wants no more now */
   uvmqtt_stats_t stats;
 
+  /* remote.c */
+  struct um_list remotes; /* open ones */
+  bool remotes_wait;      /* one could not hand over all: the queue was full */
+
   /* closing */
   bool closing;
   bool torn_down; /* requests cancelled, handles being closed */

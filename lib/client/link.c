@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include "client/pump.h"
+#include "client/remote.h"
 #include "client/report.h"
 #include "net/route.h"
 #include "session/pending.h"
@@ -451,6 +452,7 @@ static void cancel_all(uvmqtt_t *m) {
   um_session_down(&m->session, um_pump_now(m), 0);
   um_session_settle(&m->session);
   finish_leave(m, UV_ECANCELED);
+  um_remote_shut(m);
   um_session_done(&m->session);
 }
 

@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "client/client.h"
 #include "client/pump.h"
+#include "client/remote.h"
 #include <assert.h>
 
 static uv_once_t once = UV_ONCE_INIT;
@@ -134,7 +135,8 @@ void um_loop_mark(struct um_loop *l, struct uvmqtt_s *m) {
 
 static bool owns(const struct uvmqtt_s *m, const uv_handle_t *h) {
   return um_handles_own(&m->handles, h) ||
-         (m->stream != NULL && m->stream->ops->owns(m->stream, h));
+         (m->stream != NULL && m->stream->ops->owns(m->stream, h)) ||
+         um_remote_owns(m, h);
 }
 
 bool um_loop_owns(const uv_handle_t *h, struct uvmqtt_s **ret_client) {

@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include "client/link.h"
+#include "client/remote.h"
 #include <assert.h>
 
 #define ROUNDS_MAX 16u /* writes of 64 KiB in one turn of the loop */
@@ -171,6 +172,8 @@ void um_pump_service(uvmqtt_t *m) {
   }
   if (!m->closing && um_link_wants_step(m))
     um_link_step(m);
+  if (!m->closing && m->remotes_wait)
+    um_remote_go_on(m);
   if (m->closing) {
     um_link_tear_down(m);
     return;
