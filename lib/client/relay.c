@@ -132,10 +132,7 @@ void um_relay_take(struct um_relay *q, size_t max, struct um_list *ret) {
     struct um_errand *e = errand_at(q->queue.next);
     um_list_remove(&e->link);
     um_list_push(ret, &e->link);
-    q->n--;
-    q->bytes -= um_errand_size(e);
   }
-  uv_cond_broadcast(&q->room);
   um_relay_unlock(q);
 }
 
@@ -144,20 +141,23 @@ static void put_back(struct um_relay *q, struct um_list *rest) {
     struct um_errand *e = errand_at(rest->prev);
     um_list_remove(&e->link);
     um_list_push_front(&q->queue, &e->link);
-    q->n++;
-    q->bytes += um_errand_size(e);
   }
+}
+
+static void finish(struct um_relay *q, struct um_errand *e) {
+  um_list_remove(&e->link);
+  q->n--;
+  q->bytes -= um_errand_size(e);
+  um_relay_recycle(q, e);
 }
 
 bool um_relay_give_back(struct um_relay *q, struct um_list *rest,
                         struct um_list *done) {
   um_relay_lock(q);
   put_back(q, rest);
-  while (!um_list_empty(done)) {
-    struct um_errand *e = errand_at(done->next);
-    um_list_remove(&e->link);
-    um_relay_recycle(q, e);
-  }
+  while (!um_list_empty(done))
+    finish(q, errand_at(done->next));
+  uv_cond_broadcast(&q->room);
   bool more = !um_list_empty(&q->queue);
   um_relay_unlock(q);
   return more;

@@ -17,8 +17,8 @@ struct um_relay {
   uv_cond_t room;
   bool open;
   struct um_list queue;
-  size_t n;
-  uint64_t bytes;
+  size_t n;             /* of the queue and of what was taken */
+  uint64_t bytes;       /* the same */
   struct um_list spare; /* finished errands, for reuse */
   size_t n_spare;
   struct um_op_pool pool; /* the same for their values */
@@ -48,7 +48,8 @@ void um_relay_recycle(struct um_relay *q, struct um_errand *e);
 int um_relay_push(struct um_relay *q, struct um_errand *e, int64_t wait,
                   bool *ret_first);
 
-/* The consumer: moves up to max errands to an initialized list. */
+/* The consumer: moves up to max errands to an initialized list. They count for
+ * the bounds until they are given back. */
 void um_relay_take(struct um_relay *q, size_t max, struct um_list *ret);
 /* What of them was not done goes back to the front, what was done is recycled.
  * True: there is more. */

@@ -4,10 +4,27 @@
 
 static void close_client(uvmqtt_t *m, void *arg) {
   struct um_forever *f = arg;
+  uv_close((uv_handle_t *)&f->awake, NULL);
   if (m == NULL)
     return; /* closed by the user meanwhile */
   f->error = uvmqtt_last_error(m)->code;
   uvmqtt_close(m, NULL, NULL);
+}
+
+static void stay_awake(uv_idle_t *idle) {
+  (void)idle;
+}
+
+/* An offline client keeps no loop alive, and a loop that is not alive takes no
+ * calls. */
+static void call_close(struct um_forever *f) {
+  if (f->remote == NULL ||
+      uvmqtt_remote_call(f->remote, close_client, f, 0) != 0)
+    return;
+  uv_idle_init(&f->loop, &f->awake);
+  uv_idle_start(&f->awake, stay_awake);
+  while (!uv_is_closing((uv_handle_t *)&f->awake))
+    uv_run(&f->loop, UV_RUN_NOWAIT);
 }
 
 static void close_handle(uv_handle_t *h, void *arg) {
@@ -62,9 +79,7 @@ void um_forever_run(struct um_forever *f) {
 }
 
 int um_forever_close(struct um_forever *f) {
-  if (f->remote != NULL &&
-      uvmqtt_remote_call(f->remote, close_client, f, 0) == 0)
-    uv_run(&f->loop, UV_RUN_NOWAIT); /* the call arrives */
+  call_close(f);
   uvmqtt_remote_unref(f->remote);
   f->remote = NULL;
   int r = close_loop(&f->loop);

@@ -9,7 +9,8 @@
 struct um_forever {
   uv_loop_t loop;
   uvmqtt_remote_t *remote;
-  int error; /* the client's last one, once closed by us */
+  uv_idle_t awake; /* turns the loop until our call has arrived */
+  int error;       /* the client's last one, once closed by us */
 };
 
 /* Loop, client, setup, connect. keep: the loop stays alive when the client is

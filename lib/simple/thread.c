@@ -35,6 +35,8 @@ static void run(void *arg) {
   um_thread_name("uvmqtt");
   t->started = um_forever_open(&t->forever, t->options, open_remote, t, true);
   bool ok = t->started == 0;
+  if (ok)
+    t->control = uvmqtt_remote_ref(t->forever.remote);
   uv_sem_post(&t->ready);
   if (!ok)
     return;
