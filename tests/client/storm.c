@@ -1,7 +1,7 @@
 /* Many threads publish through one remote while its client closes at a random
  * moment. Every message that was accepted must complete once.
  *
- *   storm PRODUCERS MESSAGES ROUNDS [SEED]
+ *   storm PRODUCERS MESSAGES ROUNDS [URL [SEED]]
  *
  * A program and not a suite, so that it can run under ThreadSanitizer, which
  * Criterion's forks do not bear. */
@@ -78,8 +78,8 @@ static void start(struct producer *p, uvmqtt_remote_t *remote) {
     fail("no memory or no thread");
 }
 
-/* Nobody listens at the port: what is accepted stays in the queue, or is
- * dropped from it, until the client closes. */
+/* Without a server what is accepted stays in the queue, or is dropped from it,
+ * until the client closes. */
 static void run_round(unsigned n_producers, unsigned ms, const char *url) {
   static struct producer producers[PRODUCERS_MAX];
   uvmqtt_options_t o = {UVMQTT_OPTIONS_INIT, .url = url,
@@ -116,19 +116,21 @@ static void run_round(unsigned n_producers, unsigned ms, const char *url) {
 
 int main(int argc, char **argv) {
   if (argc < 4)
-    fail("usage: storm PRODUCERS MESSAGES ROUNDS [SEED]");
+    fail("usage: storm PRODUCERS MESSAGES ROUNDS [URL [SEED]]");
   unsigned producers = (unsigned)atoi(argv[1]),
            rounds = (unsigned)atoi(argv[3]);
   n_messages = strtoul(argv[2], NULL, 10);
-  unsigned seed = argc > 4 ? (unsigned)atoi(argv[4]) : (unsigned)uv_hrtime();
+  const char *url = argc > 4 ? argv[4] : "mqtt://127.0.0.1:1"; /* nobody */
+  unsigned seed = argc > 5 ? (unsigned)atoi(argv[5]) : (unsigned)uv_hrtime();
   srand(seed);
   if (producers == 0 || producers > PRODUCERS_MAX)
     fail("1 to 64 producers");
   for (unsigned i = 0; i < rounds; i++) {
-    unsigned ms = (unsigned)rand() % 300;
-    run_round(producers, ms, "mqtt://127.0.0.1:1");
-    printf("closed after %u ms: %lu accepted and completed, %lu refused\n", ms,
-           n_done, atomic_load(&n_refused));
+    unsigned ms = (unsigned)rand() % (argc > 4 ? 5000 : 300);
+    run_round(producers, ms, url);
+    printf("closed after %u ms: %lu accepted, %lu cancelled, %lu refused\n", ms,
+           n_done, n_cancelled, atomic_load(&n_refused));
+    fflush(stdout);
   }
   printf("rounds=%u violations=0 seed=%u\n", rounds, seed);
   return 0;
