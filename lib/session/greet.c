@@ -297,8 +297,6 @@ int um_recv_connack(struct um_session *s, struct um_packet *p) {
   bool present = p->u.connack.session_present;
   uint8_t reason =
       s->version == UM_V311 ? um_reason_from_connack_311(p->reason) : p->reason;
-  if (present && reason != 0)
-    return UVMQTT_EPROTOCOL;
   if (reason != 0)
     return refused(s, p, reason);
   read_limits(s, p);

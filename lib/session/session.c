@@ -90,7 +90,7 @@ int um_session_up(struct um_session *s, uint64_t now) {
   um_session_opening(s);
   um_alias_in_open(&s->alias_in, topic_alias_maximum(s));
   s->scratch.version = s->frame.version = s->version;
-  s->frame.max_packet = s->frame.rest.max = s->config->maximum_packet_size;
+  um_frame_limit(&s->frame, s->config->maximum_packet_size);
   um_frame_parts_above(&s->frame, s->config->chunk_threshold);
   int r = um_greet_send(s);
   s->state = r ? UM_SESSION_FAILED : UM_SESSION_GREETING;

@@ -110,8 +110,6 @@ static bool fits(struct batch *b, const struct um_sub *sub, uint8_t version,
 
 static int finish(struct batch *b, struct um_op_pool *pool,
                   struct um_list *to) {
-  if (b->n == 0)
-    return 0;
   uvmqtt_property_t id =
       UVMQTT_PROPERTY_NUM(SUBSCRIPTION_IDENTIFIER, b->identifier);
   struct um_op *op =

@@ -7,10 +7,14 @@
 enum { LONGEST_HEADER = 5 };
 
 void um_frame_init(struct um_frame *f, uint8_t version, size_t max_packet) {
-  *f = (struct um_frame){
-      .version = version, .max_packet = max_packet, .parts_above = SIZE_MAX};
-  size_t room = max_packet < LONGEST_HEADER ? LONGEST_HEADER : max_packet;
-  um_buf_init(&f->rest, room, NULL);
+  *f = (struct um_frame){.version = version, .parts_above = SIZE_MAX};
+  um_buf_init(&f->rest, 0, NULL);
+  um_frame_limit(f, max_packet);
+}
+
+void um_frame_limit(struct um_frame *f, size_t max_packet) {
+  f->max_packet = max_packet;
+  f->rest.max = max_packet < LONGEST_HEADER ? LONGEST_HEADER : max_packet;
 }
 
 void um_frame_done(struct um_frame *f) {

@@ -30,6 +30,9 @@ struct um_frame {
 };
 
 void um_frame_init(struct um_frame *f, uint8_t version, size_t max_packet);
+
+/* From the next packet on; max_packet may be less than a header has. */
+void um_frame_limit(struct um_frame *f, size_t max_packet);
 void um_frame_done(struct um_frame *f);
 void um_frame_reset(struct um_frame *f); /* new connection: forgets all */
 

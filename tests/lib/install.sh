@@ -22,6 +22,7 @@ declare -A PROBE=(
   [cppcheck]=cmd:cppcheck
   [clang-tidy]=cmd:clang-tidy
   [clang-format]=cmd:clang-format
+  [gcovr]=cmd:gcovr
   [libmosquitto-dev]=file:/usr/include/mosquitto.h
   [nodejs]=cmd:node
   [npm]=cmd:npm

@@ -52,6 +52,19 @@ static void expect(const char *text) {
   cr_assert(out.len == 0 || memcmp(um_buf_head(&out), text, out.len) == 0);
 }
 
+Test(journal, has_room_for_all_that_was_reserved) {
+  begin(late);
+  cr_assert_eq(um_journal_reserve(&j, 100), 0);
+  um_alloc_fail_at(1, true);
+  for (unsigned i = 0; i < 100; i++)
+    record();
+  um_alloc_fail_at(0, false);
+  um_journal_commit(&j);
+  cr_assert_eq(n_batches, 1);
+  cr_assert_eq(sizes[0], 100);
+  end();
+}
+
 Test(journal, with_the_memory_store_holds_and_records_nothing) {
   begin(NULL);
   um_alloc_fail_at(0, false);

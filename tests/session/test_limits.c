@@ -29,6 +29,11 @@ static struct um_packet subscription(const uvmqtt_subscription_t *s) {
   return p;
 }
 
+Test(limits, are_never_more_than_a_packet_can_have) {
+  uvmqtt_property_t p = UVMQTT_PROPERTY_NUM(MAXIMUM_PACKET_SIZE, UINT32_MAX);
+  cr_assert_eq(read(UM_V5, &p, 1).maximum_packet_size, 268435460);
+}
+
 Test(limits, are_the_standards_when_the_server_says_nothing) {
   struct um_limits l = read(UM_V5, NULL, 0);
   cr_assert_eq(l.version, UM_V5);

@@ -260,6 +260,28 @@ Test(requester, counts_the_messages_own_times_down_while_it_is_held) {
   stage_close(&st);
 }
 
+/* Seconds count down whole, other properties stay as they are. */
+Test(requester, ages_while_it_is_held) {
+  uvmqtt_property_t list[] = {UVMQTT_USER_PROPERTY("k", "v"),
+                              UVMQTT_PROPERTY_NUM(MESSAGE_EXPIRY_INTERVAL, 10)};
+  uvmqtt_message_t m = {.topic = "service",
+                        .timeout = 9000,
+                        .properties = list,
+                        .n_properties = 2};
+  stage_open(&st, 5);
+  st.asked = 1;
+  um_session_request(&st.session, st.now, &m, NULL, 0, stage_reply_cb,
+                     stage_ticket(0, "r"), NULL);
+  st.now += 4500;
+  stage_online(&st, "CONNACK receive_maximum=1");
+  st.now += 500;
+  HEARS(&st, "SUBSCRIBE id=1 filters=" OWN ":2");
+  SAYS(&st, "SUBACK id=1 reasons=02");
+  HEARS(&st, "PUBLISH topic=service user_property=k:v "
+             "message_expiry_interval=5 response_topic=" OWN);
+  stage_close(&st);
+}
+
 Test(requester, expires_while_it_is_held) {
   uvmqtt_property_t expiry = UVMQTT_PROPERTY_NUM(MESSAGE_EXPIRY_INTERVAL, 10);
   uvmqtt_message_t m = {
@@ -708,6 +730,21 @@ Test(requester, refuses_an_answer_with_correlation_data_of_its_own) {
   st.on_message = respond_badly;
   SAYS(&st, "PUBLISH topic=service response_topic=t correlation_data=xyz");
   cr_assert_eq(st.result, UVMQTT_EPROPERTY);
+  HEARS(&st, "");
+  stage_close(&st);
+}
+
+static void respond_without_memory(struct stage *s, const uvmqtt_message_t *m) {
+  um_alloc_fail_at(1, true);
+  respond(s, m);
+  um_alloc_fail_at(0, false);
+}
+
+Test(requester, cannot_respond_without_memory) {
+  begin();
+  st.on_message = respond_without_memory;
+  SAYS(&st, "PUBLISH topic=service response_topic=t");
+  cr_assert_eq(st.result, UM_ENOMEM);
   HEARS(&st, "");
   stage_close(&st);
 }

@@ -35,6 +35,8 @@ static void *born(struct head *h, size_t size) {
     abort();
   h->size = size;
   memory.live += size;
+  if (memory.live > memory.peak)
+    memory.peak = memory.live;
   memory.blocks++;
   return h + 1;
 }

@@ -10,6 +10,7 @@ struct prng;
 
 struct memory {
   size_t live, blocks; /* bytes asked for and not freed */
+  size_t peak;         /* the most that were live; for whoever sets it back */
   uint64_t failed;
   struct prng *prng; /* NULL: no call fails */
   unsigned per_million;

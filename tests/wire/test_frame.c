@@ -242,6 +242,27 @@ Test(frame, says_so_when_a_header_finds_no_memory) {
   }
 }
 
+Test(frame, says_so_when_the_rest_of_a_header_finds_no_memory) {
+  char bytes[300] = {0x30, (char)0xA9, 2, 0, (char)200}; /* a topic of 200 */
+  um_frame_init(&f, UM_V311, 1000);
+  um_frame_parts_above(&f, 20);
+  cr_assert_eq(feed(bytes, 10), 0);
+  um_alloc_fail_at(1, true);
+  cr_assert_eq(feed(bytes + 10, 290), UM_ENOMEM);
+  um_alloc_fail_at(0, false);
+  um_frame_done(&f);
+}
+
+/* N03: the same answer however little is allowed and however it is cut */
+Test(frame, reads_a_header_that_is_longer_than_a_packet_may_be) {
+  um_frame_init(&f, UM_V5, 100);
+  um_frame_limit(&f, 3);
+  for (size_t i = 0; i < 4; i++)
+    cr_assert_eq(feed("\x30\x80\x80\x80" + i, 1), 0);
+  cr_assert_eq(feed("\x01", 1), UVMQTT_ETOOBIG);
+  um_frame_done(&f);
+}
+
 /* 1 MiB of header is legal, a byte more is not; known before it is held. */
 Test(frame, bounds_the_header_beside_parts) {
   static char text[UM_FRAME_HEAD_MAX + 100];

@@ -1,0 +1,19 @@
+# shellcheck shell=bash disable=SC2034
+# tests/lib/coverage.sh: which lines and branches of lib the suites reach.
+# Needs report.sh, build.sh and suites.sh; ROOT is the repo, LOGS for the list.
+
+# Assertions are compiled out: what they forbid is not reachable by a test.
+COVERAGE_OPTIONS=(-Dtests=true -Dexamples=false -Dwerror=true
+  -Doptimization=0 -Db_coverage=true -Db_ndebug=true)
+
+forget_counts() { # BUILD: those of an earlier run
+  find "$1" -name '*.gcda' -delete
+}
+
+# coverage BUILD: the figures of the runs since forget_counts, headers included.
+coverage() {
+  (cd "$ROOT" && gcovr --root . --filter 'lib/' --json "$TMP/coverage.json" \
+    "$1") &&
+    python3 "$ROOT/tests/lib/coverage.py" "$TMP/coverage.json" "$ROOT" \
+      "$LOGS/uncovered"
+}
