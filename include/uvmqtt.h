@@ -1,5 +1,6 @@
 /* uvmqtt.h: MQTT 3.1.1 and 5.0 for programs that live on a libuv loop.
- * uvmqtt/simple.h, the blocking shim, is included on its own. */
+ * uvmqtt/simple.h and uvmqtt/robust.h, the blocking shims, are included on their
+ * own. */
 #ifndef UVMQTT_H
 #define UVMQTT_H
 
