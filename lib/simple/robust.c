@@ -55,7 +55,7 @@ static int pace(uvmqtt_robust_t *c, const uvmqtt_disconnect_t *d) {
     return 0;
   int code = d->error->code;
   int64_t ms = c->options.delay(c->failures + 1, d->retry_in, c->options.arg);
-  if (c->base.leaving)
+  if (c->base.gone)
     return 0;
   if (ms < 0)
     return give_up(c, code);
@@ -69,13 +69,13 @@ static int pace(uvmqtt_robust_t *c, const uvmqtt_disconnect_t *d) {
 static int judge(uvmqtt_simple_t *base, const uvmqtt_disconnect_t *d) {
   uvmqtt_robust_t *c = (uvmqtt_robust_t *)base;
   int code = d->error->code;
-  if (code == 0 || base->leaving)
+  if (code == 0 || base->gone)
     return 0;
   c->why = code;
   c->failures = d->was_online ? 0 : c->failures + 1;
   if (c->options.log != NULL)
     c->options.log(!d->was_online, d->error, c->options.arg);
-  if (base->leaving)
+  if (base->gone)
     return 0;
   return is_last(c, d) ? give_up(c, code) : pace(c, d);
 }

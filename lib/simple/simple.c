@@ -147,7 +147,7 @@ int um_simple_begin(uvmqtt_simple_t *c) {
   if (c->turning)
     return um_simple_note(c, UVMQTT_EDEADLOCK);
   uv_update_time(&c->loop); /* it stood still since the last call */
-  c->done = false;
+  c->done = c->gone = false;
   c->awaited = 0;
   return usable(c);
 }
@@ -175,7 +175,7 @@ int um_simple_open(uvmqtt_simple_t *c, const uvmqtt_options_t *options) {
 }
 
 int um_simple_await(uvmqtt_simple_t *c, int timeout_ms) {
-  c->done = false;
+  c->done = c->gone = false;
   c->connecting = true;
   int r = um_simple_wait(c, timeout_ms);
   return um_simple_end(c, r ? r : c->status);
@@ -203,7 +203,7 @@ int uvmqtt_simple_connect(uvmqtt_simple_t *c, bool clean_session,
 int um_simple_leave(uvmqtt_simple_t *c) {
   uvmqtt_read_stop(c->m);
   c->paused = true;
-  c->leaving = true;
+  c->leaving = c->gone = true;
   int r = uvmqtt_disconnect(c->m, NULL, on_left, c);
   if (r)
     c->leaving = false;

@@ -51,7 +51,8 @@ struct uvmqtt_simple_s {
 
   bool one_message; /* the next message is the last for this call */
   bool paused;      /* it came: nothing more is read till the next call */
-  bool leaving;     /* disconnect was called and is not finished */
+  bool gone;        /* disconnect was called since the call began */
+  bool leaving;     /* and is not finished */
   int left;         /* how it finished */
 
   bool warned;    /* of credentials in clear text */
