@@ -82,6 +82,11 @@ static int publish(struct robust *r, const char *payload, uint8_t qos) {
   return uvmqtt_robust_publish(r->c, "a", text(payload), false, qos);
 }
 
+static void notice_the_end(struct robust *r) {
+  while (uvmqtt_robust_is_online(r->c))
+    cr_assert(uvmqtt_robust_check_msg(r->c, 0) == 0);
+}
+
 static void expect_offline(struct robust *r) {
   uvmqtt_robust_t *c = r->c;
   cr_assert_not(uvmqtt_robust_is_online(c));
@@ -254,8 +259,7 @@ Test(robust, publishes_at_qos_0_when_it_is_back) {
   struct robust r;
   start(&r, lines);
   peer_told(&r.rig.peer);
-  while (uvmqtt_robust_is_online(r.c))
-    cr_assert(uvmqtt_robust_check_msg(r.c, 0) == 0);
+  notice_the_end(&r);
   cr_assert(publish(&r, "x", 0) == 0);
   leave(&r);
 }
@@ -267,6 +271,7 @@ Test(robust, publishes_no_longer_than_its_bound) {
   init(&r, lines);
   r.rig.options.timeout_ms = 300;
   go_online(&r);
+  notice_the_end(&r);
   for (uint8_t qos = 0; qos <= 2; qos++) {
     uint64_t begin = now_ms();
     cr_assert(publish(&r, "x", qos) == UV_ETIMEDOUT);
@@ -286,8 +291,7 @@ Test(robust, what_was_given_up_unsent_is_never_sent) {
   init(&r, lines);
   r.rig.options.timeout_ms = 100;
   go_online(&r);
-  while (uvmqtt_robust_is_online(r.c))
-    cr_assert(uvmqtt_robust_check_msg(r.c, 0) == 0);
+  notice_the_end(&r);
   cr_assert(publish(&r, "x", 0) == UV_ETIMEDOUT);
   cr_assert(publish(&r, "x", 1) == UV_ETIMEDOUT);
   cr_assert(uvmqtt_robust_subscribe(r.c, "a", 0) == UV_ETIMEDOUT);
@@ -502,8 +506,7 @@ Test(robust, leaves_while_there_is_no_connection) {
                                       NULL};
   struct robust r;
   start(&r, lines);
-  while (uvmqtt_robust_is_online(r.c))
-    cr_assert(uvmqtt_robust_check_msg(r.c, 0) == 0);
+  notice_the_end(&r);
   cr_assert(uvmqtt_robust_disconnect(r.c) == 0);
   expect_offline(&r);
   end(&r);
