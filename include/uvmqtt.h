@@ -1,6 +1,6 @@
 /* uvmqtt.h: MQTT 3.1.1 and 5.0 for programs that live on a libuv loop.
- * Included on their own: uvmqtt/simple.h, the blocking shim, and
- * uvmqtt/remote.h and uvmqtt/thread.h for programs with threads. */
+ * Included on their own: uvmqtt/simple.h and uvmqtt/robust.h, the blocking
+ * shims, uvmqtt/remote.h and uvmqtt/thread.h for programs with threads. */
 #ifndef UVMQTT_H
 #define UVMQTT_H
 

@@ -46,7 +46,8 @@ extern "C" {
   X(EINSECURE, -5037, "credentials would travel in clear text")                \
   X(EFULL, -5038, "queue is full")                                             \
   X(EDEADLOCK, -5039, "would wait for itself")                                 \
-  X(ECONFLICT, -5040, "conflicts with another handler of this filter")
+  X(ECONFLICT, -5040, "conflicts with another handler of this filter")         \
+  X(ENOCALLBACK, -5045, "set a message callback before subscribing")
 
 typedef enum {
 #define X(name, number, text) UVMQTT_##name = number,

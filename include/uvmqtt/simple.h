@@ -35,6 +35,7 @@ typedef struct uvmqtt_simple_s uvmqtt_simple_t;
 
 typedef void (*uvmqtt_simple_cb)(const char *topic, uvmqtt_bytes_t payload,
                                  void *arg);
+typedef void (*uvmqtt_simple_log_cb)(const char *text, void *arg);
 
 /* MQTTClient(client_id, server, port=0, user=None, password=None, keepalive=0);
  * everything is copied. */
@@ -49,11 +50,19 @@ typedef struct uvmqtt_simple_options_s {
   uvmqtt_protocol_t version; /* 0: 3.1.1, as umqtt speaks */
   int timeout_ms;            /* bound of publish, subscribe and unsubscribe; 0:
                                 30,000, below 0: none */
+  /* Gets warnings, one line of text each, from inside the calls; NULL: they go
+   * to stderr. There is one: when user name or password travelled in clear text
+   * to a server that is neither 127/8 nor ::1. It comes once in the life of the
+   * object, as umqtt allows it without a word (the client itself refuses:
+   * UVMQTT_EINSECURE). */
+  uvmqtt_simple_log_cb log;
+  void *log_arg;
 } uvmqtt_simple_options_t;
 
 #define UVMQTT_SIMPLE_OPTIONS_INIT .size = sizeof(uvmqtt_simple_options_t)
 
-/* UV_EINVAL, UVMQTT_EURL (no server name), the refusals of uvmqtt_new. */
+/* UV_EINVAL, UVMQTT_EURL (no server name), UVMQTT_ENOTSUP (also: version 3,
+ * that is MQTT 3.1), the refusals of uvmqtt_new. */
 UVMQTT_EXTERN int uvmqtt_simple_new(const uvmqtt_simple_options_t *options,
                                     uvmqtt_simple_t **ret);
 
@@ -91,14 +100,14 @@ UVMQTT_EXTERN int uvmqtt_simple_set_last_will(uvmqtt_simple_t *c,
                                               bool retain, uint8_t qos);
 
 /* QoS 0: returns when the kernel took it. QoS 1 and 2: when it is
- * acknowledged. UV_ETIMEDOUT: not within the bound; it may still arrive. The
- * refusals of uvmqtt_publish. */
+ * acknowledged. UV_ETIMEDOUT: not within the bound; it may still arrive, unless
+ * nothing of it was sent. The refusals of uvmqtt_publish. */
 UVMQTT_EXTERN int uvmqtt_simple_publish(uvmqtt_simple_t *c, const char *topic,
                                         uvmqtt_bytes_t payload, bool retain,
                                         uint8_t qos);
 
-/* UV_EINVAL when no callback is set, as umqtt asserts. UVMQTT_EREASON when the
- * server refused, UV_ETIMEDOUT, the refusals of uvmqtt_subscribe. */
+/* UVMQTT_ENOCALLBACK when no callback is set, as umqtt asserts. UVMQTT_EREASON
+ * when the server refused, UV_ETIMEDOUT, the refusals of uvmqtt_subscribe. */
 UVMQTT_EXTERN int uvmqtt_simple_subscribe(uvmqtt_simple_t *c,
                                           const char *filter, uint8_t qos);
 UVMQTT_EXTERN int uvmqtt_simple_unsubscribe(uvmqtt_simple_t *c,
@@ -116,9 +125,18 @@ UVMQTT_EXTERN int uvmqtt_simple_check_msg(uvmqtt_simple_t *c);
  * that wait. Never run, stop or close it. */
 UVMQTT_EXTERN uv_loop_t *uvmqtt_simple_loop(uvmqtt_simple_t *c);
 
+/* Is there a connection, as far as is known? false when c is NULL. */
+UVMQTT_EXTERN bool uvmqtt_simple_is_online(const uvmqtt_simple_t *c);
+
 /* As uvmqtt_last_error, of the latest connect; never NULL. */
 UVMQTT_EXTERN const uvmqtt_error_t *
 uvmqtt_simple_last_error(const uvmqtt_simple_t *c);
+
+/* What the latest call that failed answered, in one line of words for people:
+ * "connection refused: nothing listens at this address and port
+ * (127.0.0.1:1883)". "" when none failed yet. Valid until the next call; never
+ * NULL. For the text of a code alone: uvmqtt_strerror. */
+UVMQTT_EXTERN const char *uvmqtt_simple_error_text(uvmqtt_simple_t *c);
 
 #ifdef __cplusplus
 }

@@ -24,7 +24,10 @@ static int take(const uvmqtt_simple_options_t *from,
       return UV_EINVAL;
   memset(ret, 0, sizeof *ret);
   memcpy(ret, from, known);
-  return ret->server == NULL ? UV_EINVAL : 0;
+  if (ret->server == NULL)
+    return UV_EINVAL;
+  /* MQTT 3.1, which umqtt forks offer as version 3: not ours */
+  return ret->version == 3 ? UVMQTT_ENOTSUP : 0;
 }
 
 static bool is_plain(char c) {
@@ -98,6 +101,8 @@ static int copy_all(struct um_settings *s, const uvmqtt_simple_options_t *o) {
   s->keepalive = o->keepalive;
   s->version = o->version == 0 ? UVMQTT_VERSION_311 : o->version;
   s->timeout_ms = o->timeout_ms == 0 ? TIMEOUT : o->timeout_ms;
+  s->log = o->log;
+  s->log_arg = o->log_arg;
   return r;
 }
 

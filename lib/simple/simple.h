@@ -1,5 +1,6 @@
 /* simple/simple.h: what a simple client is made of. It lives on the public
- * interface alone: a private loop and one uvmqtt_t for each connect. */
+ * interface alone: a private loop and one uvmqtt_t for each connect. A robust
+ * one is a simple one that judges the end of a connection otherwise. */
 #ifndef UM_SIMPLE_SIMPLE_H
 #define UM_SIMPLE_SIMPLE_H
 
@@ -20,6 +21,8 @@ struct um_settings {
   uint16_t keepalive;
   uvmqtt_protocol_t version;
   int timeout_ms;
+  uvmqtt_simple_log_cb log;
+  void *log_arg;
 };
 
 struct uvmqtt_simple_s {
@@ -31,19 +34,52 @@ struct uvmqtt_simple_s {
                    its last error */
   bool turning; /* the loop runs: no call may wait */
 
+  /* robust: */
+  bool lasting; /* a lost connection comes back, so calls need not be online */
+  bool wanted;  /* it does: connected once, and neither left nor given up */
+  /* Is the connection's end the end of what waits? Why, or 0. */
+  int (*judge)(struct uvmqtt_simple_s *c, const uvmqtt_disconnect_t *d);
+
   /* the call that waits */
   uv_timer_t timer; /* its bound */
   bool timed_out;
   uint64_t awaited; /* request, 0: none */
+  bool connecting;  /* the connection itself */
   bool done;        /* what it waits for has come: */
   int status;       /* of the request, or Session Present */
   int lost;         /* why the connection ended, 0: it did not */
 
   bool one_message; /* the next message is the last for this call */
   bool paused;      /* it came: nothing more is read till the next call */
-  bool leaving;     /* disconnect was called and is not finished */
+  bool gone;        /* disconnect was called since the call began */
+  bool leaving;     /* and is not finished */
   int left;         /* how it finished */
+
+  bool warned;    /* of credentials in clear text */
+  int failed;     /* what the latest call that failed answered */
+  char text[512]; /* the same in words, when asked for */
 };
+
+/* simple.c. */
+int um_simple_init(struct uvmqtt_simple_s *c,
+                   const uvmqtt_simple_options_t *options);
+/* Every call that waits begins and ends with these. begin: UV_EINVAL,
+ * UVMQTT_EDEADLOCK, UV_ENOTCONN. end returns r when all is told. */
+int um_simple_begin(struct uvmqtt_simple_s *c);
+int um_simple_end(struct uvmqtt_simple_s *c, int r);
+/* Makes c->m for one connect. */
+void um_simple_listen(struct uvmqtt_simple_s *c, uvmqtt_options_t *options);
+int um_simple_open(struct uvmqtt_simple_s *c, const uvmqtt_options_t *options);
+/* Waits for the connection that was asked for: Session Present. */
+int um_simple_await(struct uvmqtt_simple_s *c, int timeout_ms);
+int um_simple_leave(struct uvmqtt_simple_s *c);
+int um_simple_publish(struct uvmqtt_simple_s *c,
+                      const uvmqtt_message_t *message, int timeout_ms);
+
+/* say.c. */
+/* Keeps what went wrong for uvmqtt_simple_error_text; returns r. */
+int um_simple_note(struct uvmqtt_simple_s *c, int r);
+void um_simple_warn(struct uvmqtt_simple_s *c, const uvmqtt_transition_t *step);
 
 /* options.c. All return 0, or what uvmqtt_new would refuse. */
 int um_settings_read(struct um_settings *s,

@@ -24,7 +24,7 @@ static void start_timer(struct uvmqtt_simple_s *c, int timeout_ms) {
 }
 
 static bool is_over(const struct uvmqtt_simple_s *c) {
-  return c->done || c->lost || c->leaving;
+  return c->done || c->lost || c->gone;
 }
 
 static int verdict(const struct uvmqtt_simple_s *c) {
@@ -32,7 +32,7 @@ static int verdict(const struct uvmqtt_simple_s *c) {
     return 0;
   if (c->lost)
     return c->lost;
-  return c->leaving ? UV_ECANCELED : UV_ETIMEDOUT;
+  return c->gone ? UV_ECANCELED : UV_ETIMEDOUT;
 }
 
 static void read_on(struct uvmqtt_simple_s *c) {

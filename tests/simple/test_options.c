@@ -79,7 +79,9 @@ Test(options, refuse_what_a_client_refuses) {
   o.client_id = "\xff";
   expect(&o, UVMQTT_ECLIENTID);
   o = good();
-  o.version = (uvmqtt_protocol_t)3;
+  o.version = (uvmqtt_protocol_t)3; /* MQTT 3.1 */
+  expect(&o, UVMQTT_ENOTSUP);
+  o.version = (uvmqtt_protocol_t)6;
   expect(&o, UV_EINVAL);
 }
 
