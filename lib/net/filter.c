@@ -4,9 +4,8 @@
 #include <assert.h>
 #include <string.h>
 
-#define OUT_MAX                                                                \
-  (16u << 20) /* what waits for below; the owner holds far less                \
-               */
+#define OUT_MAX (16u << 20)  /* waits for below; the owner holds far less */
+#define KEEP_MAX (16u << 10) /* memory that an empty buffer keeps */
 
 static struct um_filter *of(struct um_stream *s) {
   return (struct um_filter *)s;
@@ -28,11 +27,18 @@ static void steer(struct um_filter *f) {
 
 /* Writing. */
 
+static void slim(struct um_buf *b) {
+  if (b->len == 0 && b->cap > KEEP_MAX)
+    um_buf_release(b);
+}
+
 static int send_down(struct um_filter *f) {
   size_t taken = 0;
   if (f->below->busy || f->out.len == 0)
     return 0;
-  return f->below->ops->write(f->below, &f->out, &taken);
+  int r = f->below->ops->write(f->below, &f->out, &taken);
+  slim(&f->out);
+  return r;
 }
 
 /* Of the owner's bytes, those that are with the kernel by now: all, once
@@ -159,6 +165,7 @@ static void on_turn(void *arg) {
   if (!um_filter_reading(f) || f->giving)
     return;
   um_buf_consume(&f->in, give(f, um_buf_head(&f->in), f->in.len));
+  slim(&f->in);
   after_giving(f, 0);
 }
 
@@ -218,6 +225,7 @@ void um_filter_end_later(struct um_filter *f, int status) {
   if (f->state >= UM_FILTER_ENDED || f->doom != 0)
     return;
   f->doom = status;
+  f->below->ops->read(f->below, false);
   um_handles_turn(&f->handles, on_turn);
 }
 
@@ -227,9 +235,20 @@ static void on_ended(void *up, int status) {
     return;
   if (f->stream.fault == NULL)
     f->stream.fault = f->below->fault;
-  if (f->own->ended != NULL)
+  if (f->doom != 0)
+    status = f->doom; /* what was wrong before is the reason */
+  else if (f->own->ended != NULL)
     status = f->own->ended(f, status);
   um_filter_end(f, status);
+}
+
+struct um_fault *um_filter_fault(struct um_filter *f) {
+  if (f->fault == NULL)
+    f->fault = um_calloc(1, sizeof *f->fault);
+  if (f->fault != NULL)
+    f->fault->alert = -1;
+  f->stream.fault = f->fault;
+  return f->fault;
 }
 
 /* Closing: below first, then our turns, whichever takes longer. */
@@ -241,6 +260,7 @@ static void finish_closing(struct um_filter *f) {
     f->own->done(f);
   um_buf_done(&f->out);
   um_buf_done(&f->in);
+  um_free(f->fault);
   um_free(f);
 }
 

@@ -50,6 +50,7 @@ struct um_filter {
   struct um_handles handles; /* for turns only */
   struct um_buf out;         /* for below, not yet handed down */
   struct um_buf in;          /* from below, not yet taken */
+  struct um_fault *fault;    /* NULL until um_filter_fault */
   size_t owed;               /* of the owner's bytes, not yet with the kernel */
   int phase;                 /* of the handshake, once below is connected */
   int doom;                  /* an end to be told in a turn; 0: none */
@@ -78,6 +79,10 @@ int um_filter_flush(struct um_filter *f);
 void um_filter_end(struct um_filter *f, int status);
 /* The same from inside an operation of the owner, told in a later turn. */
 void um_filter_end_later(struct um_filter *f, int status);
+
+/* Zeroed memory to say in what went wrong, before the end is told; the filter
+ * frees it. NULL: no memory. */
+struct um_fault *um_filter_fault(struct um_filter *f);
 
 /* May the layer go on with what it has read? */
 static inline bool um_filter_reading(const struct um_filter *f) {
