@@ -2,28 +2,28 @@
 
 #include "base/alloc.h"
 #include "base/err.h"
+#include "net/http.h"
 #include <stdbool.h>
 #include <string.h>
 
 #define PORT_MAX 65535u
 #define HOST_MAX 253u
 
-static const struct {
+static const struct scheme {
   const char *prefix;
   uint16_t port;
+  enum um_transport transport;
+  const char *path; /* NULL: its URLs have none */
 } schemes[] = {
-    {"mqtt://", 1883},
+    {"mqtt://", 1883, UM_TRANSPORT_TCP, NULL},
+    {"ws://", 80, UM_TRANSPORT_WS, "/mqtt"},
 };
 
-/* What follows the scheme; NULL when it is none of ours. */
-static char *after_scheme(char *text, uint16_t *ret_port) {
-  for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++) {
-    size_t len = strlen(schemes[i].prefix);
-    if (strncmp(text, schemes[i].prefix, len) != 0)
-      continue;
-    *ret_port = schemes[i].port;
-    return text + len;
-  }
+/* NULL when it is none of ours. */
+static const struct scheme *scheme_of(const char *text) {
+  for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++)
+    if (strncmp(text, schemes[i].prefix, strlen(schemes[i].prefix)) == 0)
+      return &schemes[i];
   return NULL;
 }
 
@@ -112,15 +112,45 @@ static bool legal_host(const char *host) {
   return strpbrk(host, "/?#@\\\"<>") == NULL;
 }
 
-static bool parse(char *text, struct um_url *u) {
-  char *s = after_scheme(text, &u->default_port);
-  if (s == NULL)
-    return false;
-  u->port = u->default_port;
+/* "mqtt://host/" is the same as without the slash. */
+static void cut_slash(char *s) {
   size_t len = strlen(s);
-  if (len != 0 && s[len - 1] == '/') /* "mqtt://host/" is the same */
+  if (len != 0 && s[len - 1] == '/')
     s[len - 1] = '\0';
-  if (!parse_authority(s, u))
+}
+
+/* The path keeps its percent signs; the slash it begins with goes to its
+ * place by a step to the left, as the authority needs a NUL. */
+static bool cut_path(char **s, const char *otherwise, struct um_url *u) {
+  char *text = *s, *path = text + strcspn(text, "/?");
+  u->path = otherwise;
+  if (*path == '\0')
+    return true;
+  if (*path == '?')
+    return false; /* "ws://host?x": write "ws://host/?x" */
+  memmove(text - 1, text, (size_t)(path - text));
+  path[-1] = '\0';
+  *s = text - 1;
+  u->path = path;
+  return um_http_legal_path(path);
+}
+
+static bool parse_scheme(char **s, struct um_url *u) {
+  const struct scheme *scheme = scheme_of(*s);
+  if (scheme == NULL)
+    return false;
+  *s += strlen(scheme->prefix);
+  u->transport = scheme->transport;
+  u->port = u->default_port = scheme->port;
+  if (scheme->path != NULL)
+    return cut_path(s, scheme->path, u);
+  cut_slash(*s);
+  return true;
+}
+
+static bool parse(char *text, struct um_url *u) {
+  char *s = text;
+  if (!parse_scheme(&s, u) || !parse_authority(s, u))
     return false;
   return percent_decode(u->host) && legal_host(u->host);
 }
@@ -154,13 +184,17 @@ static int take_reference(struct um_url *u) {
 int um_url_elsewhere(const struct um_url *from, const char *reference,
                      struct um_url *ret) {
   size_t len = strcspn(reference, " ");
-  struct um_url u = {.size = len + 1,
+  size_t path_size = from->path == NULL ? 0 : strlen(from->path) + 1;
+  struct um_url u = {.size = len + 1 + path_size,
+                     .transport = from->transport,
                      .port = from->default_port,
                      .default_port = from->default_port};
   u.memory = um_calloc(1, u.size);
   if (u.memory == NULL)
     return UM_ENOMEM;
   memcpy(u.memory, reference, len);
+  if (path_size > 0)
+    u.path = memcpy(u.memory + len + 1, from->path, path_size);
   int r = take_reference(&u);
   if (r == 0)
     *ret = u;

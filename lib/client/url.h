@@ -1,14 +1,17 @@
-/* client/url.h: "mqtt://user:password@host:port" taken apart. */
+/* client/url.h: "ws://user:password@host:port/path" taken apart. */
 #ifndef UM_CLIENT_URL_H
 #define UM_CLIENT_URL_H
 
+#include "net/route.h"
 #include <stddef.h>
 #include <stdint.h>
 
 struct um_url {
   char *memory; /* one allocation behind the strings */
   size_t size;
+  enum um_transport transport;
   char *host;
+  const char *path;     /* of a WebSocket, else NULL */
   const char *username; /* NULL: none; percent-decoded */
   const char *password; /* NULL: none; percent-decoded */
   uint16_t port;

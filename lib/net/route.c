@@ -1,6 +1,7 @@
 #include "net/route.h"
 
 #include "net/tcp.h"
+#include "net/ws.h"
 #include <assert.h>
 
 #define MAX_LAYERS 6
@@ -12,6 +13,7 @@ struct um_chain {
 
 static um_layer *const transports[][MAX_LAYERS] = {
     [UM_TRANSPORT_TCP] = {um_tcp_new},
+    [UM_TRANSPORT_WS] = {um_tcp_new, um_ws_new},
 };
 
 static struct um_chain chain_of(const struct um_route *route) {
@@ -37,4 +39,11 @@ int um_route_open(const struct um_route *route, const struct um_stream_up *up,
                   void *up_arg, struct um_stream **ret) {
   struct um_chain chain = chain_of(route);
   return um_chain_below(route, &chain, up, up_arg, ret);
+}
+
+int um_route_check(enum um_transport transport) {
+  for (size_t i = 0; i < MAX_LAYERS; i++)
+    if (transports[transport][i] == um_ws_new && !um_ws_available)
+      return UVMQTT_ENOTSUP;
+  return 0;
 }

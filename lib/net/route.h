@@ -10,7 +10,10 @@
 
 enum um_transport {
   UM_TRANSPORT_TCP,
+  UM_TRANSPORT_WS,
 };
+
+struct um_ws_options;
 
 struct um_server {
   const char *host;
@@ -24,9 +27,10 @@ struct um_route {
   enum um_transport transport;
   const struct um_server *servers; /* in the order of the user's wish */
   size_t n_servers;
-  uint32_t address_timeout; /* ms for each address */
-  bool unref;               /* born as after ref(s, false) */
-  uv_buf_t read_buffer;     /* shared by all streams of the loop */
+  uint32_t address_timeout;       /* ms for each address */
+  bool unref;                     /* born as after ref(s, false) */
+  uv_buf_t read_buffer;           /* shared by all streams of the loop */
+  const struct um_ws_options *ws; /* with a WebSocket transport */
 };
 
 /* What is left of a route below a layer. */
@@ -41,6 +45,8 @@ typedef int um_layer(const struct um_route *route, const struct um_chain *below,
  * connect. */
 int um_route_open(const struct um_route *route, const struct um_stream_up *up,
                   void *up_arg, struct um_stream **ret);
+/* 0, or UVMQTT_ENOTSUP: the library was built without. */
+int um_route_check(enum um_transport transport);
 int um_chain_below(const struct um_route *route, const struct um_chain *chain,
                    const struct um_stream_up *up, void *up_arg,
                    struct um_stream **ret);

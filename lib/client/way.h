@@ -1,0 +1,29 @@
+/* client/way.h: what the user said about the way to the server beyond its URL.
+ * Part of the client. */
+#ifndef UM_CLIENT_WAY_H
+#define UM_CLIENT_WAY_H
+
+#include "net/route.h"
+#include "net/ws.h"
+#include <uvmqtt/options.h>
+
+struct um_url;
+
+struct um_way {
+  char *ws_path; /* NULL: as in the URL */
+  bool ws_lenient;
+  uvmqtt_header_t *headers; /* copies */
+  size_t n_headers;
+  uvmqtt_ws_headers_cb on_ws_headers;
+};
+
+/* The errors of uvmqtt_new. *ret needs um_way_done in any case. */
+int um_way_read(const uvmqtt_options_t *o, const struct um_url *url,
+                struct um_way *ret);
+void um_way_done(struct um_way *w); /* wipes */
+
+/* The part of a route that is ours; *ws must live as long as it. */
+void um_way_fill(uvmqtt_t *m, const struct um_url *to, struct um_route *route,
+                 struct um_ws_options *ws);
+
+#endif
