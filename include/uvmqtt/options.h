@@ -84,6 +84,9 @@ typedef struct uvmqtt_options_s {
    *
    *   "mqtt://host", "mqtt://host:port", "mqtt://[::1]", "mqtt://user:pw@host"
    *   "ws://host:port/path?query": MQTT over WebSocket (chapter 6)
+   *   "unix:///run/mosquitto.sock": a unix socket, up to 107 bytes (the
+   * system's limit, else UVMQTT_EPATH) "unix:@name": one with an abstract name,
+   * Linux only
    *
    * Ports when none is given: mqtt 1883, ws 80. A WebSocket's path is "/mqtt"
    * when none is given. What is no letter, digit or one of "-._~" in user,

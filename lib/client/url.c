@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "base/err.h"
 #include "net/http.h"
+#include "net/pipe.h"
 #include <stdbool.h>
 #include <string.h>
 
@@ -16,6 +17,7 @@ static const struct scheme {
   const char *path; /* NULL: its URLs have none */
 } schemes[] = {
     {"mqtt://", 1883, UM_TRANSPORT_TCP, NULL},
+    {"unix:", 0, UM_TRANSPORT_UNIX, NULL},
     {"ws://", 80, UM_TRANSPORT_WS, "/mqtt"},
 };
 
@@ -144,15 +146,25 @@ static bool parse_scheme(char **s, struct um_url *u) {
   u->port = u->default_port = scheme->port;
   if (scheme->path != NULL)
     return cut_path(s, scheme->path, u);
-  cut_slash(*s);
+  if (scheme->transport != UM_TRANSPORT_UNIX)
+    cut_slash(*s);
   return true;
 }
 
-static bool parse(char *text, struct um_url *u) {
+/* "unix:/path", "unix:///path", "unix:@name" */
+static int parse_socket(char *s, struct um_url *u) {
+  u->host = strncmp(s, "///", 3) == 0 ? s + 2 : s;
+  return percent_decode(u->host) ? um_pipe_check(u->host) : UVMQTT_EURL;
+}
+
+static int parse(char *text, struct um_url *u) {
   char *s = text;
-  if (!parse_scheme(&s, u) || !parse_authority(s, u))
-    return false;
-  return percent_decode(u->host) && legal_host(u->host);
+  if (!parse_scheme(&s, u))
+    return UVMQTT_EURL;
+  if (u->transport == UM_TRANSPORT_UNIX)
+    return parse_socket(s, u);
+  bool good = parse_authority(s, u) && percent_decode(u->host);
+  return good && legal_host(u->host) ? 0 : UVMQTT_EURL;
 }
 
 void um_url_done(struct um_url *u) {
@@ -166,12 +178,12 @@ int um_url_parse(const char *text, struct um_url *ret) {
   u.memory = um_memdup(text, u.size);
   if (u.memory == NULL)
     return UM_ENOMEM;
-  if (!parse(u.memory, &u)) {
+  int r = parse(u.memory, &u);
+  if (r)
     um_url_done(&u);
-    return UVMQTT_EURL;
-  }
-  *ret = u;
-  return 0;
+  else
+    *ret = u;
+  return r;
 }
 
 static int take_reference(struct um_url *u) {
@@ -183,6 +195,8 @@ static int take_reference(struct um_url *u) {
 
 int um_url_elsewhere(const struct um_url *from, const char *reference,
                      struct um_url *ret) {
+  if (from->transport == UM_TRANSPORT_UNIX)
+    return UVMQTT_EURL; /* a host is nothing we could reach */
   size_t len = strcspn(reference, " ");
   size_t path_size = from->path == NULL ? 0 : strlen(from->path) + 1;
   struct um_url u = {.size = len + 1 + path_size,

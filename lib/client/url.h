@@ -10,7 +10,7 @@ struct um_url {
   char *memory; /* one allocation behind the strings */
   size_t size;
   enum um_transport transport;
-  char *host;
+  char *host;           /* unix: the path, or "@name" */
   const char *path;     /* of a WebSocket, else NULL */
   const char *username; /* NULL: none; percent-decoded */
   const char *password; /* NULL: none; percent-decoded */
@@ -18,7 +18,7 @@ struct um_url {
   uint16_t default_port; /* of its scheme */
 };
 
-/* 0, UVMQTT_EURL, or UM_ENOMEM. */
+/* 0, UVMQTT_EURL, UVMQTT_EPATH or UM_ENOMEM. */
 int um_url_parse(const char *text, struct um_url *ret);
 /* The first entry of a Server Reference (4.11): "host", "host:port" or
  * "[::1]:port", reached in the same way as `from`. No credentials. 0,

@@ -1,5 +1,6 @@
 #include "net/route.h"
 
+#include "net/pipe.h"
 #include "net/tcp.h"
 #include "net/ws.h"
 #include <assert.h>
@@ -13,6 +14,7 @@ struct um_chain {
 
 static um_layer *const transports[][MAX_LAYERS] = {
     [UM_TRANSPORT_TCP] = {um_tcp_new},
+    [UM_TRANSPORT_UNIX] = {um_pipe_new},
     [UM_TRANSPORT_WS] = {um_tcp_new, um_ws_new},
 };
 

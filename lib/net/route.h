@@ -10,13 +10,14 @@
 
 enum um_transport {
   UM_TRANSPORT_TCP,
+  UM_TRANSPORT_UNIX,
   UM_TRANSPORT_WS,
 };
 
 struct um_ws_options;
 
 struct um_server {
-  const char *host;
+  const char *host; /* with UNIX: the path, see net/pipe.h */
   uint16_t port;
 };
 
