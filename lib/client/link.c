@@ -71,8 +71,9 @@ static void close_stream(uvmqtt_t *m) {
 
 static int make_stream(uvmqtt_t *m) {
   const struct um_url *url = um_redirect_target(m);
-  struct um_server server = {.host = url->host, .port = url->port};
-  struct um_ws_options ws;
+  struct um_server server = {
+      .host = url->host, .port = url->port, .path = url->path};
+  struct um_way_route way;
   struct um_route route = {
       .loop = m->loop->uv,
       .servers = &server,
@@ -81,7 +82,7 @@ static int make_stream(uvmqtt_t *m) {
       .unref = m->handles.unref,
       .read_buffer = uv_buf_init((char *)m->loop->read_buffer, UM_READ_BUFFER),
   };
-  um_way_fill(m, url, &route, &ws);
+  um_way_fill(m, url, &route, &way);
   return um_route_open(&route, &um_pump_up, m, &m->stream);
 }
 

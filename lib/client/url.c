@@ -151,6 +151,12 @@ static bool parse_scheme(char **s, struct um_url *u) {
   return true;
 }
 
+/* The host, with what surrounds it. */
+static bool parse_host(char *s, struct um_url *u) {
+  return parse_authority(s, u) && percent_decode(u->host) &&
+         legal_host(u->host);
+}
+
 /* "unix:/path", "unix:///path", "unix:@name" */
 static int parse_socket(char *s, struct um_url *u) {
   u->host = strncmp(s, "///", 3) == 0 ? s + 2 : s;
@@ -163,8 +169,7 @@ static int parse(char *text, struct um_url *u) {
     return UVMQTT_EURL;
   if (u->transport == UM_TRANSPORT_UNIX)
     return parse_socket(s, u);
-  bool good = parse_authority(s, u) && percent_decode(u->host);
-  return good && legal_host(u->host) ? 0 : UVMQTT_EURL;
+  return parse_host(s, u) ? 0 : UVMQTT_EURL;
 }
 
 void um_url_done(struct um_url *u) {
@@ -184,6 +189,51 @@ int um_url_parse(const char *text, struct um_url *ret) {
   else
     *ret = u;
   return r;
+}
+
+static const struct proxy_scheme {
+  const char *prefix;
+  uint16_t port;
+  enum um_proxy_kind kind;
+} proxy_schemes[] = {
+    {"socks5h://", 1080, UM_PROXY_SOCKS5},
+    {"http://", 8080, UM_PROXY_HTTP},
+};
+
+static const struct proxy_scheme *proxy_scheme_of(const char *text) {
+  size_t n = sizeof proxy_schemes / sizeof proxy_schemes[0];
+  for (const struct proxy_scheme *s = proxy_schemes; s < proxy_schemes + n; s++)
+    if (strncmp(text, s->prefix, strlen(s->prefix)) == 0)
+      return s;
+  return NULL;
+}
+
+/* What a SOCKS5 login can say (RFC 1929); it does no harm elsewhere. */
+static bool legal_login(const struct um_url *u) {
+  if (u->username == NULL)
+    return true;
+  return *u->username != '\0' && strlen(u->username) <= UINT8_MAX &&
+         (u->password == NULL || strlen(u->password) <= UINT8_MAX);
+}
+
+int um_url_parse_proxy(const char *text, struct um_url *ret,
+                       enum um_proxy_kind *ret_kind) {
+  const struct proxy_scheme *scheme = proxy_scheme_of(text);
+  if (scheme == NULL)
+    return UVMQTT_EURL;
+  struct um_url u = {.size = strlen(text) + 1, .port = scheme->port};
+  u.memory = um_memdup(text, u.size);
+  if (u.memory == NULL)
+    return UM_ENOMEM;
+  char *s = u.memory + strlen(scheme->prefix);
+  cut_slash(s);
+  if (!parse_host(s, &u) || !legal_login(&u)) {
+    um_url_done(&u);
+    return UVMQTT_EURL;
+  }
+  *ret = u;
+  *ret_kind = scheme->kind;
+  return 0;
 }
 
 static int take_reference(struct um_url *u) {

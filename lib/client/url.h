@@ -25,6 +25,9 @@ int um_url_parse(const char *text, struct um_url *ret);
  * UVMQTT_EURL, or UM_ENOMEM. */
 int um_url_elsewhere(const struct um_url *from, const char *reference,
                      struct um_url *ret);
+/* "http://user:password@host:port". 0, UVMQTT_EURL or UM_ENOMEM. */
+int um_url_parse_proxy(const char *text, struct um_url *ret,
+                       enum um_proxy_kind *ret_kind);
 void um_url_done(struct um_url *u); /* wipes */
 
 #endif

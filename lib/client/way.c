@@ -50,9 +50,20 @@ static int read_headers(const uvmqtt_options_t *o, struct um_way *w) {
   return r;
 }
 
+static int read_proxy(const uvmqtt_options_t *o, const struct um_url *url,
+                      struct um_way *w) {
+  if (o->proxy == NULL)
+    return 0;
+  if (url->transport == UM_TRANSPORT_UNIX)
+    return UV_EINVAL;
+  return um_url_parse_proxy(o->proxy, &w->proxy, &w->proxy_kind);
+}
+
 int um_way_read(const uvmqtt_options_t *o, const struct um_url *url,
                 struct um_way *ret) {
   int r = um_route_check(url->transport);
+  if (r == 0)
+    r = read_proxy(o, url, ret);
   if (r == 0)
     r = read_path(o, ret);
   if (r == 0)
@@ -75,6 +86,7 @@ void um_way_done(struct um_way *w) {
     wipe_string(w->headers[i].value);
   }
   um_free(w->headers);
+  um_url_done(&w->proxy);
   um_free(w->ws_path);
   memset(w, 0, sizeof *w);
 }
@@ -116,14 +128,27 @@ int uvmqtt_ws_fail(uvmqtt_t *m) {
 
 /* The route. */
 
-void um_way_fill(uvmqtt_t *m, const struct um_url *to, struct um_route *route,
-                 struct um_ws_options *ws) {
+static void fill_proxy(const struct um_way *w, struct um_route *route,
+                       struct um_proxy *ret) {
+  if (w->proxy.memory == NULL)
+    return;
+  *ret = (struct um_proxy){
+      .kind = w->proxy_kind,
+      .host = w->proxy.host,
+      .port = w->proxy.port,
+      .username = w->proxy.username,
+      .password = w->proxy.password,
+  };
+  route->proxy = ret;
+}
+
+static void fill_ws(uvmqtt_t *m, const struct um_url *to,
+                    struct um_route *route, struct um_ws_options *ret) {
   const struct um_way *w = &m->options.way;
-  route->transport = to->transport;
   if (!is_websocket(to->transport))
     return;
-  *ws = (struct um_ws_options){
-      .path = w->ws_path != NULL ? w->ws_path : to->path,
+  *ret = (struct um_ws_options){
+      .path = w->ws_path,
       .usual_port = to->default_port,
       .subprotocol = SUBPROTOCOL,
       .lenient = w->ws_lenient,
@@ -132,5 +157,12 @@ void um_way_fill(uvmqtt_t *m, const struct um_url *to, struct um_route *route,
       .ask = w->on_ws_headers == NULL ? NULL : ask,
       .arg = m,
   };
-  route->ws = ws;
+  route->ws = ret;
+}
+
+void um_way_fill(uvmqtt_t *m, const struct um_url *to, struct um_route *route,
+                 struct um_way_route *ret) {
+  route->transport = to->transport;
+  fill_proxy(&m->options.way, route, &ret->proxy);
+  fill_ws(m, to, route, &ret->ws);
 }

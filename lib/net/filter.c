@@ -61,6 +61,14 @@ int um_filter_flush(struct um_filter *f) {
   return r;
 }
 
+/* Something of the layer's own may still wait for below. */
+static int pass_down(struct um_filter *f, struct um_buf *bytes) {
+  if (f->out.len > 0)
+    return um_buf_append(&f->out, um_buf_head(bytes), bytes->len);
+  um_buf_swap(&f->out, bytes);
+  return 0;
+}
+
 static int write_in_vain(struct um_filter *f, struct um_buf *bytes) {
   um_buf_consume(bytes, bytes->len);
   if (f->state != UM_FILTER_UP)
@@ -77,7 +85,7 @@ static int filter_write(struct um_stream *s, struct um_buf *bytes,
   if (f->state != UM_FILTER_UP || f->doom != 0)
     return write_in_vain(f, bytes);
   f->owed += bytes->len;
-  int r = f->own->write(f, bytes);
+  int r = f->own->write == NULL ? pass_down(f, bytes) : f->own->write(f, bytes);
   um_buf_consume(bytes, bytes->len);
   if (r == 0)
     r = send_down(f);
@@ -128,6 +136,13 @@ static size_t give(struct um_filter *f, uint8_t *data, size_t len) {
   f->giving = false;
   assert(n <= len);
   return n;
+}
+
+size_t um_filter_pass(struct um_filter *f, uint8_t *data, size_t len) {
+  if (len == 0 || f->state != UM_FILTER_UP || !um_filter_reading(f))
+    return 0;
+  f->stream.up->bytes(f->stream.up_arg, data, len);
+  return len;
 }
 
 static void after_giving(struct um_filter *f, int r) {

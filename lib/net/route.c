@@ -1,7 +1,10 @@
 #include "net/route.h"
 
 #include "net/pipe.h"
+#include "net/proxy.h"
+#include "net/socks5.h"
 #include "net/tcp.h"
+#include "net/tunnel.h"
 #include "net/ws.h"
 #include <assert.h>
 
@@ -18,13 +21,19 @@ static um_layer *const transports[][MAX_LAYERS] = {
     [UM_TRANSPORT_WS] = {um_tcp_new, um_ws_new},
 };
 
+static um_layer *const proxies[] = {
+    [UM_PROXY_SOCKS5] = um_socks5_new,
+    [UM_PROXY_HTTP] = um_tunnel_new,
+};
+
 static struct um_chain chain_of(const struct um_route *route) {
   struct um_chain chain = {.n = 0};
-  for (size_t i = 0; i < MAX_LAYERS; i++) {
-    um_layer *layer = transports[route->transport][i];
-    if (layer != NULL)
-      chain.layers[chain.n++] = layer;
-  }
+  um_layer *const *row = transports[route->transport];
+  chain.layers[chain.n++] = row[0];
+  if (route->proxy != NULL)
+    chain.layers[chain.n++] = proxies[route->proxy->kind];
+  for (size_t i = 1; i < MAX_LAYERS - 1 && row[i] != NULL; i++)
+    chain.layers[chain.n++] = row[i];
   return chain;
 }
 

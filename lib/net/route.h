@@ -16,9 +16,25 @@ enum um_transport {
 
 struct um_ws_options;
 
+enum um_proxy_kind {
+  UM_PROXY_SOCKS5, /* net/socks5.h */
+  UM_PROXY_HTTP,   /* net/tunnel.h */
+};
+
+/* What um_route.proxy tells; copied, and the credentials wiped once said. The
+ * proxy resolves the server's name. */
+struct um_proxy {
+  enum um_proxy_kind kind;
+  const char *host;
+  uint16_t port;
+  const char *username; /* NULL: none. SOCKS5: 1 to 255 bytes */
+  const char *password; /* NULL is ""; SOCKS5: up to 255 bytes */
+};
+
 struct um_server {
   const char *host; /* with UNIX: the path, see net/pipe.h */
   uint16_t port;
+  const char *path; /* of a WebSocket */
 };
 
 /* Borrowed until the stream's connect has returned, but for what a layer says
@@ -31,6 +47,7 @@ struct um_route {
   uint32_t address_timeout;       /* ms for each address */
   bool unref;                     /* born as after ref(s, false) */
   uv_buf_t read_buffer;           /* shared by all streams of the loop */
+  const struct um_proxy *proxy;   /* NULL: none; never with UNIX */
   const struct um_ws_options *ws; /* with a WebSocket transport */
 };
 

@@ -33,7 +33,9 @@ struct ws {
   enum step step;
   struct um_http response;
   struct um_ws_frames frames;
-  struct um_buf request; /* until it is sent; may hold a secret */
+  /* until they are sent; each may hold a secret */
+  struct um_buf targets; /* for each server a string: the lines with its name */
+  struct um_buf request; /* the other lines */
   char accept[ACCEPT_SIZE];
   char subprotocol[32];
   bool lenient;
@@ -68,15 +70,34 @@ static int put_headers(struct ws *w, const uvmqtt_header_t *headers, size_t n) {
   return r;
 }
 
-static int put_request(struct ws *w, const struct um_route *route,
-                       const char *key) {
-  const struct um_ws_options *o = route->ws;
+/* What depends on the server; which one it will be is not known yet. */
+static int put_target(struct ws *w, const struct um_server *to,
+                      const struct um_ws_options *o) {
+  const char *path = o->path == NULL ? to->path : o->path;
   char host[HOST_MAX];
-  um_http_authority(route->servers[0].host, route->servers[0].port,
-                    o->usual_port, host, sizeof host);
-  const char *lines[][4] = {
-      {"GET ", o->path, " HTTP/1.1"},
-      {"Host: ", host},
+  um_http_authority(to->host, to->port, o->usual_port, host, sizeof host);
+  const char *get[] = {"GET ", path, " HTTP/1.1\r\nHost: ", host, NULL};
+  int r = um_http_line(&w->targets, get);
+  return r ? r : um_buf_append(&w->targets, "", 1);
+}
+
+static int put_targets(struct ws *w, const struct um_route *route) {
+  int r = 0;
+  for (size_t i = 0; i < route->n_servers && r == 0; i++)
+    r = put_target(w, &route->servers[i], route->ws);
+  return r;
+}
+
+static const char *target(const struct ws *w) {
+  const char *s = (const char *)um_buf_head(&w->targets);
+  for (size_t i = 0; i < w->f.stream.server; i++)
+    s += strlen(s) + 1;
+  return s;
+}
+
+static int put_request(struct ws *w, const struct um_ws_options *o,
+                       const char *key) {
+  const char *lines[][3] = {
       {"Connection: Upgrade"},
       {"Upgrade: websocket"},
       {"Sec-WebSocket-Version: 13"},
@@ -109,19 +130,23 @@ static int make_request(struct ws *w, const struct um_route *route) {
     return r;
   um_base64(random, sizeof random, key);
   r = make_accept(key, w->accept);
-  return r ? r : put_request(w, route, key);
+  if (r == 0)
+    r = put_request(w, route->ws, key);
+  return r ? r : put_targets(w, route);
 }
 
-/* All of it is there: to below, which the filter flushes. */
 static int send_request(struct ws *w) {
-  int r = um_buf_append(&w->request, "\r\n", 2);
-  if (r)
-    return r;
+  const char *first = target(w);
   w->step = REQUESTED;
-  assert(w->f.out.len == 0);
-  um_buf_swap(&w->f.out, &w->request);
+  w->f.out.secret = true;
+  int r = um_buf_append(&w->f.out, first, strlen(first));
+  if (r == 0)
+    r = um_buf_append(&w->f.out, um_buf_head(&w->request), w->request.len);
+  if (r == 0)
+    r = um_buf_append(&w->f.out, "\r\n", 2);
   um_buf_done(&w->request);
-  return um_filter_flush(&w->f);
+  um_buf_done(&w->targets);
+  return r ? r : um_filter_flush(&w->f);
 }
 
 static void ws_opened(struct um_filter *f) {
@@ -322,6 +347,7 @@ static void ws_done(struct um_filter *f) {
   um_http_done(&w->response);
   um_ws_frames_done(&w->frames);
   um_buf_done(&w->request);
+  um_buf_done(&w->targets);
 }
 
 static const struct um_filter_ops ws_ops = {
@@ -348,7 +374,8 @@ int um_ws_new(const struct um_route *route, const struct um_chain *below,
     return UV_ENOMEM;
   um_http_init(&w->response);
   um_buf_init(&w->request, REQUEST_MAX, NULL);
-  w->request.secret = true;
+  um_buf_init(&w->targets, SIZE_MAX, NULL);
+  w->request.secret = w->targets.secret = true;
   take_options(w, route->ws);
   int r = um_ws_frames_init(&w->frames, &w->f.out);
   if (r == 0)

@@ -10,7 +10,7 @@
 
 /* What um_route.ws tells. Legal by um_http_legal_path and ..._header. */
 struct um_ws_options {
-  const char *path;        /* "/mqtt" */
+  const char *path;        /* "/mqtt"; NULL: that of um_server */
   uint16_t usual_port;     /* of the scheme: left out of Host */
   const char *subprotocol; /* "mqtt"; must come back */
   bool lenient;            /* the server need not name a sub-protocol */
