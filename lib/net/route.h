@@ -63,6 +63,12 @@ typedef int um_layer(const struct um_route *route, const struct um_chain *below,
  * connect. */
 int um_route_open(const struct um_route *route, const struct um_stream_up *up,
                   void *up_arg, struct um_stream **ret);
+/* The same of these layers, the socket first: for tests, and for ways that are
+ * no row of the table. */
+#define UM_LAYERS_MAX 6u
+int um_route_open_layers(const struct um_route *route, um_layer *const *layers,
+                         size_t n, const struct um_stream_up *up, void *up_arg,
+                         struct um_stream **ret);
 /* 0, or UVMQTT_ENOTSUP: the library was built without. */
 int um_route_check(enum um_transport transport);
 int um_chain_below(const struct um_route *route, const struct um_chain *chain,
