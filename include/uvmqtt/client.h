@@ -346,6 +346,20 @@ UVMQTT_EXTERN int uvmqtt_disconnect(uvmqtt_t *m,
                                     const uvmqtt_disconnect_options_t *options,
                                     uvmqtt_request_cb cb, void *arg);
 
+/* The answer to .on_ws_headers: n (0 is fine) headers of this handshake, each
+ * as uvmqtt_header_t tells, copied, our copies wiped once they are sent. Legal
+ * inside the callback and later, once for each question; when on_disconnect
+ * came first the question is void.
+ *
+ * UV_EINVAL (m or headers is NULL), UVMQTT_EHEADER (the question stays open),
+ * UV_EALREADY (there is no question), UV_ENOMEM (it stays open), UV_ECANCELED
+ * (closing). */
+UVMQTT_EXTERN int uvmqtt_ws_headers(uvmqtt_t *m, const uvmqtt_header_t *headers,
+                                    size_t n);
+/* The other answer: there are none to be had now. The attempt ends with
+ * UVMQTT_EHEADERS, and a later one asks again. */
+UVMQTT_EXTERN int uvmqtt_ws_fail(uvmqtt_t *m);
+
 typedef void (*uvmqtt_close_cb)(void *arg);
 
 /* Ends the client: at any moment, in any callback, any number of times (the

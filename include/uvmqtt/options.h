@@ -7,6 +7,7 @@
 #define UVMQTT_OPTIONS_H
 
 #include <uvmqtt/message.h>
+#include <uvmqtt/way.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -74,12 +75,23 @@ typedef void (*uvmqtt_auth_cb)(uvmqtt_t *m, const uvmqtt_auth_t *auth);
 typedef uvmqtt_redirect_verdict_t (*uvmqtt_redirect_cb)(
     uvmqtt_t *m, const uvmqtt_redirect_t *redirect);
 typedef void (*uvmqtt_water_cb)(uvmqtt_t *m, bool high);
+typedef void (*uvmqtt_ws_headers_cb)(uvmqtt_t *m);
 
 typedef struct uvmqtt_options_s {
   size_t size; /* UVMQTT_OPTIONS_INIT sets it; must come first */
 
-  /* Where to. "mqtt://host", "mqtt://host:port", "mqtt://user:pw@host",
-   * "mqtt://[::1]:1883"; port 1883 when none is given. Required. */
+  /* Where to. Required.
+   *
+   *   "mqtt://host", "mqtt://host:port", "mqtt://[::1]", "mqtt://user:pw@host"
+   *   "ws://host:port/path?query": MQTT over WebSocket (chapter 6)
+   *   "unix:///run/mosquitto.sock": a unix socket, up to 107 bytes (the
+   * system's limit, else UVMQTT_EPATH) "unix:@name": one with an abstract name,
+   * Linux only
+   *
+   * Ports when none is given: mqtt 1883, ws 80. A WebSocket's path is "/mqtt"
+   * when none is given. What is no letter, digit or one of "-._~" in user,
+   * password and host may be written as %XX; the path is used as it is. A
+   * scheme that the library was built without is UVMQTT_ENOTSUP. */
   const char *url;
 
   /* 1 to 65,535 bytes of UTF-8. NULL: a random "uvmqtt-..." one, kept for the
@@ -223,6 +235,31 @@ typedef struct uvmqtt_options_s {
   uvmqtt_water_cb on_water;
 
   void *data; /* uvmqtt_get_data returns it */
+
+  /* "socks5h://user:password@host:port" (RFC 1928, port 1080) or
+   * "http://user:password@host:port" (CONNECT, port 8080); the login may be
+   * missing, NULL is no proxy. All but unix sockets (UV_EINVAL) goes through
+   * it, and it looks up the server's name. Else UVMQTT_EURL. The login travels
+   * to the proxy in clear text; user name and password have up to 255 bytes
+   * each. Through a proxy a server counts as local (.plain_credentials) only
+   * when the proxy is on this machine and the url has 127/8 or ::1 in it. */
+  const char *proxy;
+
+  /* WebSocket only. */
+  const char *ws_path; /* "/mqtt?x=y"; wins over the URL's. Without blanks,
+                          '#' and what is not ASCII, else UVMQTT_EHEADER */
+  /* Further headers of the handshake, such as Authorization or Cookie; see
+   * uvmqtt_header_t. Over ws:// anybody on the way can read them. */
+  const uvmqtt_header_t *ws_headers;
+  size_t n_ws_headers;
+  /* Asked on each connection, when all below the WebSocket is up, for more
+   * headers: for signatures and tokens that do not last. It must answer with
+   * uvmqtt_ws_headers or uvmqtt_ws_fail, inside or later; until then the
+   * handshake waits, and .connect_timeout runs. */
+  uvmqtt_ws_headers_cb on_ws_headers;
+  /* Go on with a server that does not confirm the sub-protocol "mqtt", against
+   * the standard ([MQTT-6.0.0-4]); one that names another is still refused. */
+  bool ws_any_subprotocol;
 } uvmqtt_options_t;
 
 #define UVMQTT_OPTIONS_INIT .size = sizeof(uvmqtt_options_t)

@@ -45,6 +45,7 @@ struct uvmqtt_s {
   bool heard_connack;
   struct um_stream *stream; /* NULL when there is none */
   bool stream_closing;
+  bool ws_asked; /* for headers, and waits for the answer */
   uint32_t attempt;
   bool was_stable; /* the next attempt is the first again */
   uint64_t online_since;

@@ -63,7 +63,7 @@ static void end_drain(uvmqtt_t *m, int status) {
 
 static void close_stream(uvmqtt_t *m) {
   m->stream_closing = true;
-  m->throttled = m->not_reading = false;
+  m->throttled = m->not_reading = m->ws_asked = false;
   m->write_error = 0;
   m->stream->ops->close(m->stream);
 }
@@ -72,16 +72,18 @@ static void close_stream(uvmqtt_t *m) {
 
 static int make_stream(uvmqtt_t *m) {
   const struct um_url *url = um_redirect_target(m);
-  struct um_server server = {.host = url->host, .port = url->port};
+  struct um_server server = {
+      .host = url->host, .port = url->port, .path = url->path};
+  struct um_way_route way;
   struct um_route route = {
       .loop = m->loop->uv,
-      .transport = UM_TRANSPORT_TCP,
       .servers = &server,
       .n_servers = 1,
       .address_timeout = m->options.address_timeout,
       .unref = m->handles.unref,
       .read_buffer = uv_buf_init((char *)m->loop->read_buffer, UM_READ_BUFFER),
   };
+  um_way_fill(m, url, &route, &way);
   return um_route_open(&route, &um_pump_up, m, &m->stream);
 }
 

@@ -4,11 +4,13 @@
 #define UM_CLIENT_OPTIONS_H
 
 #include "client/url.h"
+#include "client/way.h"
 #include "session/session.h"
 #include <uvmqtt/options.h>
 
 struct um_options {
   struct um_url url;
+  struct um_way way;
   struct um_session_config config; /* points into what is below */
   char *client_id;
   char *username;

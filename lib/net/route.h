@@ -10,11 +10,31 @@
 
 enum um_transport {
   UM_TRANSPORT_TCP,
+  UM_TRANSPORT_UNIX,
+  UM_TRANSPORT_WS,
+};
+
+struct um_ws_options;
+
+enum um_proxy_kind {
+  UM_PROXY_SOCKS5, /* net/socks5.h */
+  UM_PROXY_HTTP,   /* net/tunnel.h */
+};
+
+/* What um_route.proxy tells; copied, and the credentials wiped once said. The
+ * proxy resolves the server's name. */
+struct um_proxy {
+  enum um_proxy_kind kind;
+  const char *host;
+  uint16_t port;
+  const char *username; /* NULL: none. SOCKS5: 1 to 255 bytes */
+  const char *password; /* NULL is ""; SOCKS5: up to 255 bytes */
 };
 
 struct um_server {
-  const char *host;
+  const char *host; /* with UNIX: the path, see net/pipe.h */
   uint16_t port;
+  const char *path; /* of a WebSocket */
 };
 
 /* Borrowed until the stream's connect has returned, but for what a layer says
@@ -24,9 +44,11 @@ struct um_route {
   enum um_transport transport;
   const struct um_server *servers; /* in the order of the user's wish */
   size_t n_servers;
-  uint32_t address_timeout; /* ms for each address */
-  bool unref;               /* born as after ref(s, false) */
-  uv_buf_t read_buffer;     /* shared by all streams of the loop */
+  uint32_t address_timeout;       /* ms for each address */
+  bool unref;                     /* born as after ref(s, false) */
+  uv_buf_t read_buffer;           /* shared by all streams of the loop */
+  const struct um_proxy *proxy;   /* NULL: none; never with UNIX */
+  const struct um_ws_options *ws; /* with a WebSocket transport */
 };
 
 /* What is left of a route below a layer. */
@@ -41,6 +63,14 @@ typedef int um_layer(const struct um_route *route, const struct um_chain *below,
  * connect. */
 int um_route_open(const struct um_route *route, const struct um_stream_up *up,
                   void *up_arg, struct um_stream **ret);
+/* The same of these layers, the socket first: for tests, and for ways that are
+ * no row of the table. */
+#define UM_LAYERS_MAX 6u
+int um_route_open_layers(const struct um_route *route, um_layer *const *layers,
+                         size_t n, const struct um_stream_up *up, void *up_arg,
+                         struct um_stream **ret);
+/* 0, or UVMQTT_ENOTSUP: the library was built without. */
+int um_route_check(enum um_transport transport);
 int um_chain_below(const struct um_route *route, const struct um_chain *chain,
                    const struct um_stream_up *up, void *up_arg,
                    struct um_stream **ret);
