@@ -13,6 +13,7 @@ extern "C" {
 #endif
 
 #define UVMQTT_OFF (-1)
+#define UVMQTT_SERVERS_MAX 15
 #define UVMQTT_FOREVER 0xFFFFFFFFu
 
 typedef enum {
@@ -81,6 +82,22 @@ typedef struct uvmqtt_options_s {
   /* Where to. "mqtt://host", "mqtt://host:port", "mqtt://user:pw@host",
    * "mqtt://[::1]:1883"; port 1883 when none is given. Required. */
   const char *url;
+
+  /* Further servers, as URLs of the same scheme as url (else UVMQTT_EURL): host
+   * and port only, everything else is that of url and of these options; at
+   * most UVMQTT_SERVERS_MAX. The servers are equal: the session is expected at
+   * whichever is reached.
+   *
+   * Each attempt begins with url and takes the servers in order: two addresses
+   * of each (one IPv6, one IPv4, where there are) and then the next two, at
+   * most 16 of a server. After attempt_delay, or as soon as one has failed, the
+   * next address is tried beside those under way [RFC 8305, 5]; the first that
+   * connects is taken. An address that failed in the last minute (did not
+   * connect, or did but ended before CONNACK) goes last; clients of a loop
+   * share that memory. When none connects the error that says most is told. A
+   * redirect leads to its server alone. */
+  const char *const *servers;
+  size_t n_servers;
 
   /* 1 to 65,535 bytes of UTF-8. NULL: a random "uvmqtt-..." one, kept for the
    * life of the object. "": the server assigns one (5.0); on 3.1.1 only legal
@@ -184,7 +201,16 @@ typedef struct uvmqtt_options_s {
 
   /* Time, in ms. */
   uint32_t connect_timeout;  /* from the look-up to CONNACK, default 30,000 */
-  uint32_t address_timeout;  /* for each address tried, default 10,000 */
+  uint32_t address_timeout;  /* for each address to connect, default 10,000 */
+  int64_t attempt_delay;     /* until the next address is tried as well, default
+                                250; UVMQTT_OFF: all at once */
+  uint32_t resolve_timeout;  /* for each name, default 5,000. When the name
+                                server does not answer in time, or says that it
+                                cannot now, the addresses found last are used,
+                                if there were any on this loop. Names are looked
+                                up anew for each attempt, once for all clients
+                                of the loop that ask at the same time; numbers
+                                are not */
   uint32_t reconnect_min;    /* first back-off, default 1,000 */
   int64_t reconnect_max;     /* greatest back-off, default 60,000; UVMQTT_OFF:
                                one attempt, no reconnecting. A server that

@@ -70,15 +70,26 @@ static void close_stream(uvmqtt_t *m) {
 
 /* Opening. */
 
+static size_t servers_of(const uvmqtt_t *m,
+                         struct um_server ret[UM_SERVERS_MAX]) {
+  static const struct um_servers none = {.n = 0};
+  const struct um_url *first = um_redirect_target(m);
+  bool redirected = first != &m->options.url;
+  return um_servers_list(first, redirected ? &none : &m->options.servers, ret);
+}
+
 static int make_stream(uvmqtt_t *m) {
-  const struct um_url *url = um_redirect_target(m);
-  struct um_server server = {.host = url->host, .port = url->port};
+  struct um_server servers[UM_SERVERS_MAX];
   struct um_route route = {
       .loop = m->loop->uv,
       .transport = UM_TRANSPORT_TCP,
-      .servers = &server,
-      .n_servers = 1,
+      .servers = servers,
+      .n_servers = servers_of(m, servers),
       .address_timeout = m->options.address_timeout,
+      .attempt_delay = m->options.attempt_delay,
+      .resolve_timeout = m->options.resolve_timeout,
+      .names = &m->loop->resolver.names,
+      .grudges = &m->loop->grudges,
       .unref = m->handles.unref,
       .read_buffer = uv_buf_init((char *)m->loop->read_buffer, UM_READ_BUFFER),
   };
@@ -142,6 +153,7 @@ void um_link_connected(uvmqtt_t *m) {
 
 void um_link_online(uvmqtt_t *m) {
   m->heard_connack = true;
+  um_grudge_forget(&m->loop->grudges, m->address);
   m->online_since = um_pump_now(m);
   m->stats.connects++;
   enter(m, UVMQTT_STATE_ONLINE);
@@ -194,6 +206,15 @@ static int64_t next_delay(uvmqtt_t *m, int code) {
   return (int64_t)um_backoff_next(&m->backoff, c, random64());
 }
 
+/* It connected and then was no good: others first, next time. */
+static void remember_failure(uvmqtt_t *m, bool left) {
+  bool reached = m->stream->phase > UVMQTT_PHASE_CONNECT ||
+                 m->session.state != UM_SESSION_DOWN;
+  if (reached && !left && !m->session.ending.retry_now &&
+      m->state == UVMQTT_STATE_CONNECTING)
+    um_grudge_bear(&m->loop->grudges, m->address, um_pump_now(m));
+}
+
 /* Says the last word, if there is one, and cuts. */
 static void cut(uvmqtt_t *m, int code) {
   if (m->session.state == UM_SESSION_FAILED)
@@ -218,6 +239,7 @@ void um_link_failed(uvmqtt_t *m, int code) {
     return;
   um_link_progress(m);
   um_report_error(m, left ? 0 : code, um_report_phase(m));
+  remember_failure(m, left);
   cut(m, code);
   decide(m, code);
   if (m->leave.draining && !m->wanted)

@@ -42,6 +42,7 @@ static struct um_loop *make(uv_loop_t *uv) {
   um_list_init(&l->clients);
   um_list_init(&l->dirty);
   um_handles_init(&l->handles, uv, true, l);
+  um_resolver_init(&l->resolver, &l->handles);
   um_list_push(&loops, &l->link);
   return l;
 }
@@ -85,6 +86,7 @@ void um_loop_leave(struct um_loop *l, struct uvmqtt_s *m,
   }
   l->left = left;
   l->last = m;
+  um_resolver_close(&l->resolver);
   um_handles_close(&l->handles, on_closed);
 }
 

@@ -1,6 +1,6 @@
 /* client/loop.h: what the clients of one uv loop share: the read buffer, the
- * spare out buffer, the list of clients that want service, and the depth of
- * our callbacks on the stack.
+ * spare out buffer, look-ups of names and which addresses failed, the list of
+ * clients that want service, and the depth of our callbacks on the stack.
  *
  * Made by the first client of a loop, freed when the last one has closed,
  * found by its uv_loop_t in a process-wide list under a mutex that is taken
@@ -10,7 +10,9 @@
 
 #include "base/buf.h"
 #include "base/list.h"
+#include "net/grudge.h"
 #include "net/handles.h"
+#include "net/resolve.h"
 #include <uv.h>
 
 struct uvmqtt_s;
@@ -26,6 +28,8 @@ struct um_loop {
   struct um_handles handles;
   struct um_pool pool; /* for out buffers */
   uint8_t *read_buffer;
+  struct um_resolver resolver;
+  struct um_grudges grudges;
   void (*left)(struct uvmqtt_s *last); /* see um_loop_leave */
   struct uvmqtt_s *last;
 };

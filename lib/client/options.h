@@ -3,12 +3,14 @@
 #ifndef UM_CLIENT_OPTIONS_H
 #define UM_CLIENT_OPTIONS_H
 
+#include "client/servers.h"
 #include "client/url.h"
 #include "session/session.h"
 #include <uvmqtt/options.h>
 
 struct um_options {
   struct um_url url;
+  struct um_servers servers; /* beside it */
   struct um_session_config config; /* points into what is below */
   char *client_id;
   char *username;
@@ -19,7 +21,7 @@ struct um_options {
   struct um_op *will;
   struct um_op *properties;
   bool plain_credentials;
-  uint32_t connect_timeout, address_timeout;
+  uint32_t connect_timeout, address_timeout, attempt_delay, resolve_timeout;
   uint32_t reconnect_min, reconnect_max, reconnect_stable;
   bool reconnect;
   uvmqtt_connect_cb on_connect;

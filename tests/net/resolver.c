@@ -15,6 +15,7 @@ static const struct {
     {"pair.test", {"127.0.0.1", "127.0.0.2"}},
     {"mixed.test", {"::1", "127.0.0.1"}},
     {"sync.test", {"fe80::1", "127.0.0.1"}},
+    {"four.test", {"::1", "127.0.0.1", "127.0.0.2", "127.0.0.3"}},
     {"slow.test", {"127.0.0.1"}},
     {"empty.test", {NULL}},
     {"dead.test",

@@ -50,6 +50,7 @@ void rig_clog(int listener, int *fds, size_t n);
 /* Calls down, with in_call set. */
 void rig_open(struct rig *r, const char *host, bool unref);
 void rig_open_list(struct rig *r, const char *const *hosts, size_t n);
+int rig_try(struct rig *r, const struct um_server *servers, size_t n);
 void rig_connect(struct rig *r);
 void rig_read(struct rig *r, bool on);
 int rig_write(struct rig *r, const void *data, size_t len);

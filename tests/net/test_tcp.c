@@ -138,7 +138,7 @@ Test(tcp, a_name_that_does_not_exist_ends_it) {
   r.port = 1;
   open_and_connect(&r, "nosuch.test");
   cr_assert_eq(r.s->phase, UVMQTT_PHASE_RESOLVE);
-  cr_assert_eq(r.s->deadline, UINT64_MAX);
+  cr_assert_neq(r.s->deadline, UINT64_MAX);
   rig_wait(&r, ENDED, 1);
   cr_assert_eq(r.status, UV_EAI_NONAME);
   cr_assert_eq(r.s->phase, UVMQTT_PHASE_RESOLVE);
