@@ -44,6 +44,17 @@ UVMQTT_EXTERN int uvmqtt_new(uv_loop_t *loop, const uvmqtt_options_t *options,
  * attempt it tries at once. UV_EINVAL (m is NULL), UV_ECANCELED (closing). */
 UVMQTT_EXTERN int uvmqtt_connect(uvmqtt_t *m);
 
+/* Answers an on_resolve, from it or later: status 0 and n addresses in the
+ * order of your wish ("192.0.2.1", "2001:db8::1", "fe80::1%eth0"; the first 16
+ * count), copied, or a negative status and none. When the attempt is over or
+ * .resolve_timeout has passed the question is void: UVMQTT_ESTALE, and nothing
+ * happens. UV_EINVAL: m is NULL, an address is not numeric, status is positive,
+ * or 0 with no address; the question stays. UV_ENOMEM. UV_ECANCELED (closing).
+ */
+UVMQTT_EXTERN int uvmqtt_resolved(uvmqtt_t *m, uint64_t id,
+                                  const char *const *addresses, size_t n,
+                                  int status);
+
 /* Sends an application message. Legal at any time: what cannot be sent now
  * waits in the queue, in order, across reconnects.
  *

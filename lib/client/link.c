@@ -80,6 +80,7 @@ static size_t servers_of(const uvmqtt_t *m,
 
 static int make_stream(uvmqtt_t *m) {
   struct um_server servers[UM_SERVERS_MAX];
+  bool own_names = m->options.on_resolve != NULL;
   struct um_route route = {
       .loop = m->loop->uv,
       .transport = UM_TRANSPORT_TCP,
@@ -88,8 +89,9 @@ static int make_stream(uvmqtt_t *m) {
       .address_timeout = m->options.address_timeout,
       .attempt_delay = m->options.attempt_delay,
       .resolve_timeout = m->options.resolve_timeout,
-      .names = &m->loop->resolver.names,
+      .names = own_names ? &m->lookups.names : &m->loop->resolver.names,
       .grudges = &m->loop->grudges,
+      .socket = &m->options.socket.net,
       .unref = m->handles.unref,
       .read_buffer = uv_buf_init((char *)m->loop->read_buffer, UM_READ_BUFFER),
   };
@@ -117,12 +119,24 @@ static void open_link(uvmqtt_t *m) {
   enter(m, UVMQTT_STATE_CONNECTING);
   if (m->closing)
     return;
-  m->deadline = um_pump_now(m) + m->options.connect_timeout;
+  m->connect_by = um_pump_now(m) + m->options.connect_timeout;
+  m->deadline = m->connect_by;
+  m->phase = UVMQTT_PHASE_CONNECT;
   m->stream->ops->connect(m->stream);
+}
+
+/* Each phase from the handshakes on has its own time, within that of all. */
+static void begin_phase(uvmqtt_t *m, int phase, uint32_t ms) {
+  uint64_t until = um_pump_now(m) + ms;
+  m->phase = phase;
+  m->deadline = ms != 0 && until < m->connect_by ? until : m->connect_by;
+  m->overdue = false;
 }
 
 void um_link_progress(uvmqtt_t *m) {
   memcpy(m->address, m->stream->address, sizeof m->address);
+  if (m->state == UVMQTT_STATE_CONNECTING && m->stream->phase > m->phase)
+    begin_phase(m, m->stream->phase, m->options.handshake_timeout);
 }
 
 static bool secure_enough(const uvmqtt_t *m) {
@@ -144,6 +158,7 @@ static int greet(uvmqtt_t *m) {
 
 void um_link_connected(uvmqtt_t *m) {
   um_link_progress(m);
+  begin_phase(m, UVMQTT_PHASE_HANDSHAKE, m->options.connack_timeout);
   int r = greet(m);
   if (r)
     um_link_failed(m, r);
@@ -451,6 +466,7 @@ static void on_left(uvmqtt_t *m) {
   uvmqtt_close_cb cb = m->close_cb;
   void *arg = m->close_arg;
   um_redirect_done(m);
+  um_lookups_done(&m->lookups);
   um_options_done(&m->options);
   um_free(m);
   if (cb != NULL)

@@ -4,13 +4,16 @@
 #define UM_CLIENT_OPTIONS_H
 
 #include "client/servers.h"
+#include "client/socket.h"
 #include "client/url.h"
 #include "session/session.h"
 #include <uvmqtt/options.h>
 
+/* Stays where it was read. */
 struct um_options {
   struct um_url url;
   struct um_servers servers; /* beside it */
+  struct um_socket_wishes socket;
   struct um_session_config config; /* points into what is below */
   char *client_id;
   char *username;
@@ -22,6 +25,7 @@ struct um_options {
   struct um_op *properties;
   bool plain_credentials;
   uint32_t connect_timeout, address_timeout, attempt_delay, resolve_timeout;
+  uint32_t handshake_timeout, connack_timeout;
   uint32_t reconnect_min, reconnect_max, reconnect_stable;
   bool reconnect;
   uvmqtt_connect_cb on_connect;
@@ -32,6 +36,7 @@ struct um_options {
   uvmqtt_notice_cb on_notice;
   uvmqtt_auth_cb on_auth; /* not NULL when auth_method is not */
   uvmqtt_redirect_cb on_redirect;
+  uvmqtt_resolve_cb on_resolve;
   uvmqtt_water_cb on_water;
 };
 
