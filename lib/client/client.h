@@ -57,6 +57,7 @@ struct uvmqtt_s {
   struct um_backoff backoff;
   struct um_redirect redirect;
   struct um_lookups lookups;
+  struct um_turn turn; /* to connect, among the loop's clients */
   struct um_leave leave;
   int64_t retry_in;
 

@@ -16,7 +16,7 @@
 static void enter(uvmqtt_t *m, uvmqtt_state_t next) {
   static const uint8_t successors[] = {
 #define TO(state) (1u << UVMQTT_STATE_##state)
-      [UVMQTT_STATE_OFFLINE] = TO(CONNECTING) | TO(CLOSED),
+      [UVMQTT_STATE_OFFLINE] = TO(CONNECTING) | TO(WAITING) | TO(CLOSED),
       [UVMQTT_STATE_CONNECTING] = TO(ONLINE) | TO(DISCONNECTING) | TO(CLOSED),
       [UVMQTT_STATE_ONLINE] = TO(DISCONNECTING) | TO(CLOSED),
       [UVMQTT_STATE_DISCONNECTING] =
@@ -30,6 +30,8 @@ static void enter(uvmqtt_t *m, uvmqtt_state_t next) {
   m->state = next;
   m->deadline = UM_NEVER;
   m->overdue = false;
+  if (next != UVMQTT_STATE_CONNECTING && next != UVMQTT_STATE_WAITING)
+    um_loop_done_asking(m->loop, m);
   um_report_state(m, from);
 }
 
@@ -100,7 +102,23 @@ static int make_stream(uvmqtt_t *m) {
 
 static void wait_again(uvmqtt_t *m, int code);
 
+/* When is only known about: those before it may leave or take their time. */
+static void stand_in_line(uvmqtt_t *m, uint64_t when) {
+  uint64_t now = um_pump_now(m);
+  m->kicked = false;
+  if (m->state != UVMQTT_STATE_WAITING) {
+    m->retry_in = when > now ? (int64_t)(when - now) : 1;
+    enter(m, UVMQTT_STATE_WAITING);
+  }
+  m->deadline = when;
+}
+
 static void open_link(uvmqtt_t *m) {
+  uint64_t when;
+  if (!um_loop_ask(m->loop, m, &when)) {
+    stand_in_line(m, when);
+    return;
+  }
   m->kicked = false;
   m->heard_connack = false;
   m->attempt = m->was_stable ? 1 : m->attempt + 1;
@@ -267,6 +285,7 @@ void um_link_failed(uvmqtt_t *m, int code) {
 
 /* No stream could be made: as if an attempt had failed at once. */
 static void wait_again(uvmqtt_t *m, int code) {
+  um_loop_done_asking(m->loop, m);
   um_report_error(m, code, UVMQTT_PHASE_CONNECT);
   decide(m, code);
   uvmqtt_state_t from = m->state;
@@ -379,8 +398,9 @@ static void step_leave(uvmqtt_t *m) {
 }
 
 static void step_connect(uvmqtt_t *m) {
+  bool called = m->kicked || um_turn_in_line(&m->turn);
   if (m->state == UVMQTT_STATE_OFFLINE ||
-      (m->state == UVMQTT_STATE_WAITING && m->kicked))
+      (m->state == UVMQTT_STATE_WAITING && called))
     open_link(m);
 }
 
@@ -501,6 +521,7 @@ void um_link_tear_down(uvmqtt_t *m) {
   }
   m->torn_down = true;
   m->state = UVMQTT_STATE_CLOSED;
+  um_loop_done_asking(m->loop, m);
   if (m->stream != NULL && !m->stream_closing)
     close_stream(m);
   cancel_all(m);

@@ -44,6 +44,6 @@ uint64_t um_grudge_since(const struct um_grudges *g, const char *address,
   uint64_t key = key_of(address);
   for (size_t i = 0; i < UM_GRUDGES; i++)
     if (g->of[i].key == key)
-      return now - g->of[i].since < UM_GRUDGE_MS ? g->of[i].since : 0;
+      return now < g->of[i].since + UM_GRUDGE_MS ? g->of[i].since : 0;
   return 0;
 }
