@@ -14,6 +14,7 @@ extern "C" {
 #endif
 
 #define UVMQTT_OFF (-1)
+#define UVMQTT_SERVERS_MAX 15
 #define UVMQTT_FOREVER 0xFFFFFFFFu
 
 typedef enum {
@@ -76,6 +77,16 @@ typedef uvmqtt_redirect_verdict_t (*uvmqtt_redirect_cb)(
     uvmqtt_t *m, const uvmqtt_redirect_t *redirect);
 typedef void (*uvmqtt_water_cb)(uvmqtt_t *m, bool high);
 typedef void (*uvmqtt_ws_headers_cb)(uvmqtt_t *m);
+typedef int (*uvmqtt_socket_cb)(uvmqtt_t *m, int fd, int family);
+
+/* A name whose addresses are asked for, see on_resolve. */
+typedef struct uvmqtt_lookup_s {
+  const char *host;
+  uint16_t port;
+  uint64_t id; /* for uvmqtt_resolved; never 0, never used again */
+} uvmqtt_lookup_t;
+
+typedef void (*uvmqtt_resolve_cb)(uvmqtt_t *m, const uvmqtt_lookup_t *lookup);
 
 typedef struct uvmqtt_options_s {
   size_t size; /* UVMQTT_OPTIONS_INIT sets it; must come first */
@@ -93,6 +104,37 @@ typedef struct uvmqtt_options_s {
    * password and host may be written as %XX; the path is used as it is. A
    * scheme that the library was built without is UVMQTT_ENOTSUP. */
   const char *url;
+
+  /* Further servers, as URLs of the same scheme as url (else UVMQTT_EURL): host
+   * and port only, everything else is that of url and of these options; at
+   * most UVMQTT_SERVERS_MAX. The servers are equal: the session is expected at
+   * whichever is reached.
+   *
+   * Each attempt begins with url and takes the servers in order: two addresses
+   * of each (one IPv6, one IPv4, where there are) and then the next two, at
+   * most 16 of a server. After attempt_delay, or as soon as one has failed, the
+   * next address is tried beside those under way [RFC 8305, 5]; the first that
+   * connects is taken. An address that failed in the last minute (did not
+   * connect, or did but ended before CONNACK) goes last; clients of a loop
+   * share that memory. When none connects the error that says most is told. A
+   * redirect leads to its server alone. */
+  const char *const *servers;
+  size_t n_servers;
+
+  /* How sockets are made; nothing of this is for unix sockets. What fails here
+   * has failed the address at hand. */
+  const char *bind_address;  /* numeric, to connect from; addresses of the other
+                                family are not reached then. NULL: any.
+                                Something else is UV_EINVAL */
+  const char *interface;     /* SO_BINDTODEVICE, 1 to 15 bytes; Linux only, else
+                                connecting fails with UV_ENOTSUP. NULL: any */
+  uint32_t tcp_keepalive;    /* s until the first probe, default 0: none; MQTT
+                                has its own */
+  uint32_t tcp_user_timeout; /* ms that bytes may stay unacknowledged before the
+                                kernel gives up; Linux only. Default 0: the
+                                system's */
+  bool tcp_delay;            /* let the kernel wait to fill segments (Nagle),
+                                which costs time; default off: TCP_NODELAY */
 
   /* 1 to 65,535 bytes of UTF-8. NULL: a random "uvmqtt-..." one, kept for the
    * life of the object. "": the server assigns one (5.0); on 3.1.1 only legal
@@ -195,15 +237,28 @@ typedef struct uvmqtt_options_s {
   uint32_t chunk_threshold;
 
   /* Time, in ms. */
-  uint32_t connect_timeout;  /* from the look-up to CONNACK, default 30,000 */
-  uint32_t address_timeout;  /* for each address tried, default 10,000 */
-  uint32_t reconnect_min;    /* first back-off, default 1,000 */
-  int64_t reconnect_max;     /* greatest back-off, default 60,000; UVMQTT_OFF:
-                               one attempt, no reconnecting. A server that
-                               refuses us (bad password, ...), is busy or gave
-                               our session to another client is left alone for
-                               30, 5 or 10 s at least, whatever this says */
-  uint32_t reconnect_stable; /* online for so long resets it, default 10,000 */
+  uint32_t connect_timeout; /* from the look-up to CONNACK, default 30,000 */
+  uint32_t address_timeout; /* for each address to connect, default 10,000 */
+  int64_t attempt_delay;    /* until the next address is tried as well, default
+                               250; UVMQTT_OFF: all at once */
+  uint32_t handshake_timeout; /* for each of proxy, TLS and WebSocket, default
+                                 10,000 */
+  uint32_t connack_timeout;   /* from CONNECT to CONNACK, default 0: only
+                                 connect_timeout counts */
+  uint32_t resolve_timeout;   /* for each name, default 5,000. When the name
+                                 server does not answer in time, or says that it
+                                 cannot now, the addresses found last are used,
+                                 if there were any on this loop. Names are looked
+                                 up anew for each attempt, once for all clients
+                                 of the loop that ask at the same time; numbers
+                                 are not */
+  uint32_t reconnect_min;     /* first back-off, default 1,000 */
+  int64_t reconnect_max;      /* greatest back-off, default 60,000; UVMQTT_OFF:
+                                one attempt, no reconnecting. A server that
+                                refuses us (bad password, ...), is busy or gave
+                                our session to another client is left alone for
+                                30, 5 or 10 s at least, whatever this says */
+  uint32_t reconnect_stable;  /* online for so long resets it, default 10,000 */
 
   /* Callbacks; each may be NULL. All come from the loop. Any call is legal in
    * any of them, uvmqtt_close too. */
@@ -228,6 +283,15 @@ typedef struct uvmqtt_options_s {
    * and so is the sixth redirect without a stable connection in between, after
    * which the client begins again with its url. */
   uvmqtt_redirect_cb on_redirect;
+
+  /* Each TCP socket before it connects, with its descriptor and AF_INET or
+   * AF_INET6: to mark, to protect from a VPN, to set what has no option.
+   * Returns 0, or a negative code, with which this address has failed. */
+  uvmqtt_socket_cb on_socket;
+
+  /* Asked instead of the system's resolver, for each host that is no number, in
+   * each attempt; answer with uvmqtt_resolved, there or later. */
+  uvmqtt_resolve_cb on_resolve;
 
   /* With high true when the bytes held reached high_water, with false when
    * they have come down to low_water after that: once for each crossing. A

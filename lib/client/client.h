@@ -4,6 +4,7 @@
 
 #include "base/err.h"
 #include "client/backoff.h"
+#include "client/lookup.h"
 #include "client/loop.h"
 #include "client/options.h"
 #include "client/redirect.h"
@@ -49,11 +50,15 @@ struct uvmqtt_s {
   uint32_t attempt;
   bool was_stable; /* the next attempt is the first again */
   uint64_t online_since;
-  uint64_t deadline; /* of the state: connect time-out, back-off */
-  bool overdue;      /* deadline passed once; read once more, then act */
-  unsigned poisoned; /* connections in a row ended by violations */
+  uint64_t deadline;   /* of the state: connect time-out, back-off */
+  uint64_t connect_by; /* connecting: whatever the phase */
+  int phase;           /* connecting: of the deadline */
+  bool overdue;        /* deadline passed once; read once more, then act */
+  unsigned poisoned;   /* connections in a row ended by violations */
   struct um_backoff backoff;
   struct um_redirect redirect;
+  struct um_lookups lookups;
+  struct um_turn turn; /* to connect, among the loop's clients */
   struct um_leave leave;
   int64_t retry_in;
 

@@ -16,7 +16,7 @@
 static void enter(uvmqtt_t *m, uvmqtt_state_t next) {
   static const uint8_t successors[] = {
 #define TO(state) (1u << UVMQTT_STATE_##state)
-      [UVMQTT_STATE_OFFLINE] = TO(CONNECTING) | TO(CLOSED),
+      [UVMQTT_STATE_OFFLINE] = TO(CONNECTING) | TO(WAITING) | TO(CLOSED),
       [UVMQTT_STATE_CONNECTING] = TO(ONLINE) | TO(DISCONNECTING) | TO(CLOSED),
       [UVMQTT_STATE_ONLINE] = TO(DISCONNECTING) | TO(CLOSED),
       [UVMQTT_STATE_DISCONNECTING] =
@@ -30,6 +30,8 @@ static void enter(uvmqtt_t *m, uvmqtt_state_t next) {
   m->state = next;
   m->deadline = UM_NEVER;
   m->overdue = false;
+  if (next != UVMQTT_STATE_CONNECTING && next != UVMQTT_STATE_WAITING)
+    um_loop_done_asking(m->loop, m);
   um_report_state(m, from);
 }
 
@@ -70,26 +72,54 @@ static void close_stream(uvmqtt_t *m) {
 
 /* Opening. */
 
+static size_t servers_of(const uvmqtt_t *m,
+                         struct um_server ret[UM_SERVERS_MAX]) {
+  static const struct um_servers none = {.n = 0};
+  const struct um_url *first = um_redirect_target(m);
+  bool redirected = first != &m->options.url;
+  return um_servers_list(first, redirected ? &none : &m->options.servers, ret);
+}
+
 static int make_stream(uvmqtt_t *m) {
-  const struct um_url *url = um_redirect_target(m);
-  struct um_server server = {
-      .host = url->host, .port = url->port, .path = url->path};
+  struct um_server servers[UM_SERVERS_MAX];
+  bool own_names = m->options.on_resolve != NULL;
   struct um_way_route way;
   struct um_route route = {
       .loop = m->loop->uv,
-      .servers = &server,
-      .n_servers = 1,
+      .servers = servers,
+      .n_servers = servers_of(m, servers),
       .address_timeout = m->options.address_timeout,
+      .attempt_delay = m->options.attempt_delay,
+      .resolve_timeout = m->options.resolve_timeout,
+      .names = own_names ? &m->lookups.names : &m->loop->resolver.names,
+      .grudges = &m->loop->grudges,
+      .socket = &m->options.socket.net,
       .unref = m->handles.unref,
       .read_buffer = uv_buf_init((char *)m->loop->read_buffer, UM_READ_BUFFER),
   };
-  um_way_fill(m, url, &route, &way);
+  um_way_fill(m, um_redirect_target(m), &route, &way);
   return um_route_open(&route, &um_pump_up, m, &m->stream);
 }
 
 static void wait_again(uvmqtt_t *m, int code);
 
+/* When is only known about: those before it may leave or take their time. */
+static void stand_in_line(uvmqtt_t *m, uint64_t when) {
+  uint64_t now = um_pump_now(m);
+  m->kicked = false;
+  if (m->state != UVMQTT_STATE_WAITING) {
+    m->retry_in = when > now ? (int64_t)(when - now) : 1;
+    enter(m, UVMQTT_STATE_WAITING);
+  }
+  m->deadline = when;
+}
+
 static void open_link(uvmqtt_t *m) {
+  uint64_t when;
+  if (!um_loop_ask(m->loop, m, &when)) {
+    stand_in_line(m, when);
+    return;
+  }
   m->kicked = false;
   m->heard_connack = false;
   m->attempt = m->was_stable ? 1 : m->attempt + 1;
@@ -108,12 +138,24 @@ static void open_link(uvmqtt_t *m) {
   enter(m, UVMQTT_STATE_CONNECTING);
   if (m->closing)
     return;
-  m->deadline = um_pump_now(m) + m->options.connect_timeout;
+  m->connect_by = um_pump_now(m) + m->options.connect_timeout;
+  m->deadline = m->connect_by;
+  m->phase = UVMQTT_PHASE_CONNECT;
   m->stream->ops->connect(m->stream);
+}
+
+/* Each phase from the handshakes on has its own time, within that of all. */
+static void begin_phase(uvmqtt_t *m, int phase, uint32_t ms) {
+  uint64_t until = um_pump_now(m) + ms;
+  m->phase = phase;
+  m->deadline = ms != 0 && until < m->connect_by ? until : m->connect_by;
+  m->overdue = false;
 }
 
 void um_link_progress(uvmqtt_t *m) {
   memcpy(m->address, m->stream->address, sizeof m->address);
+  if (m->state == UVMQTT_STATE_CONNECTING && m->stream->phase > m->phase)
+    begin_phase(m, m->stream->phase, m->options.handshake_timeout);
 }
 
 static bool secure_enough(const uvmqtt_t *m) {
@@ -135,6 +177,7 @@ static int greet(uvmqtt_t *m) {
 
 void um_link_connected(uvmqtt_t *m) {
   um_link_progress(m);
+  begin_phase(m, UVMQTT_PHASE_HANDSHAKE, m->options.connack_timeout);
   int r = greet(m);
   if (r)
     um_link_failed(m, r);
@@ -144,6 +187,7 @@ void um_link_connected(uvmqtt_t *m) {
 
 void um_link_online(uvmqtt_t *m) {
   m->heard_connack = true;
+  um_grudge_forget(&m->loop->grudges, m->address);
   m->online_since = um_pump_now(m);
   m->stats.connects++;
   enter(m, UVMQTT_STATE_ONLINE);
@@ -196,6 +240,15 @@ static int64_t next_delay(uvmqtt_t *m, int code) {
   return (int64_t)um_backoff_next(&m->backoff, c, random64());
 }
 
+/* It connected and then was no good: others first, next time. */
+static void remember_failure(uvmqtt_t *m, bool left) {
+  bool reached = m->stream->phase > UVMQTT_PHASE_CONNECT ||
+                 m->session.state != UM_SESSION_DOWN;
+  if (reached && !left && !m->session.ending.retry_now &&
+      m->state == UVMQTT_STATE_CONNECTING)
+    um_grudge_bear(&m->loop->grudges, m->address, um_pump_now(m));
+}
+
 /* Says the last word, if there is one, and cuts. */
 static void cut(uvmqtt_t *m, int code) {
   if (m->session.state == UM_SESSION_FAILED)
@@ -220,6 +273,7 @@ void um_link_failed(uvmqtt_t *m, int code) {
     return;
   um_link_progress(m);
   um_report_error(m, left ? 0 : code, um_report_phase(m));
+  remember_failure(m, left);
   cut(m, code);
   decide(m, code);
   if (m->leave.draining && !m->wanted)
@@ -232,6 +286,7 @@ void um_link_failed(uvmqtt_t *m, int code) {
 
 /* No stream could be made: as if an attempt had failed at once. */
 static void wait_again(uvmqtt_t *m, int code) {
+  um_loop_done_asking(m->loop, m);
   um_report_error(m, code, UVMQTT_PHASE_CONNECT);
   decide(m, code);
   uvmqtt_state_t from = m->state;
@@ -344,8 +399,9 @@ static void step_leave(uvmqtt_t *m) {
 }
 
 static void step_connect(uvmqtt_t *m) {
+  bool called = m->kicked || um_turn_in_line(&m->turn);
   if (m->state == UVMQTT_STATE_OFFLINE ||
-      (m->state == UVMQTT_STATE_WAITING && m->kicked))
+      (m->state == UVMQTT_STATE_WAITING && called))
     open_link(m);
 }
 
@@ -431,6 +487,7 @@ static void on_left(uvmqtt_t *m) {
   uvmqtt_close_cb cb = m->close_cb;
   void *arg = m->close_arg;
   um_redirect_done(m);
+  um_lookups_done(&m->lookups);
   um_options_done(&m->options);
   um_free(m);
   if (cb != NULL)
@@ -465,6 +522,7 @@ void um_link_tear_down(uvmqtt_t *m) {
   }
   m->torn_down = true;
   m->state = UVMQTT_STATE_CLOSED;
+  um_loop_done_asking(m->loop, m);
   if (m->stream != NULL && !m->stream_closing)
     close_stream(m);
   cancel_all(m);

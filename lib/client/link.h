@@ -3,11 +3,12 @@
  * user callbacks and so find the client closing afterwards, except where it
  * says otherwise.
  *
- *   OFFLINE        nothing open.        next: CONNECTING (wanted), CLOSED
+ *   OFFLINE        nothing open.        next: CONNECTING, WAITING, CLOSED
  *   CONNECTING     stream opens, CONNECT sent. next: ONLINE, DISCONNECTING
  *   ONLINE         CONNACK came.        next: DISCONNECTING
  *   DISCONNECTING  stream is closing.   next: WAITING, CONNECTING, OFFLINE
- *   WAITING        back-off.            next: CONNECTING, OFFLINE, CLOSED
+ *   WAITING        back-off, or in line with the loop's other clients.
+ *                                       next: CONNECTING, OFFLINE, CLOSED
  *   CLOSED         after uvmqtt_close
  */
 #ifndef UM_CLIENT_LINK_H

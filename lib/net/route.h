@@ -31,6 +31,10 @@ struct um_proxy {
   const char *password; /* NULL is ""; SOCKS5: up to 255 bytes */
 };
 
+struct um_names;
+struct um_grudges;
+struct um_socket_options;
+
 struct um_server {
   const char *host; /* with UNIX: the path, see net/pipe.h */
   uint16_t port;
@@ -44,7 +48,14 @@ struct um_route {
   enum um_transport transport;
   const struct um_server *servers; /* in the order of the user's wish */
   size_t n_servers;
-  uint32_t address_timeout;       /* ms for each address */
+  uint32_t address_timeout; /* ms for each address */
+  uint32_t attempt_delay;   /* ms until the next address is tried as well */
+  uint32_t resolve_timeout; /* ms for each name */
+  /* These until the connection stands or the stream is closed; each may be
+   * NULL: no names but numbers, no memory of what failed, defaults. */
+  struct um_names *names;
+  struct um_grudges *grudges;
+  const struct um_socket_options *socket;
   bool unref;                     /* born as after ref(s, false) */
   uv_buf_t read_buffer;           /* shared by all streams of the loop */
   const struct um_proxy *proxy;   /* NULL: none; never with UNIX */
