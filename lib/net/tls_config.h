@@ -51,7 +51,7 @@ struct uvmqtt_tls_s {
   struct um_tls_identity identity;
   uvmqtt_tls_passphrase_cb passphrase;
   void *passphrase_arg;
-  bool passphrase_missing; /* one was asked for */
+  bool passphrase_asked; /* for, by the key read last */
   uint8_t (*pins)[UM_TLS_PIN];
   size_t n_pins;
   bool staple;

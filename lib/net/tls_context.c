@@ -8,6 +8,9 @@
 #include <string.h>
 
 #define SECURITY_LEVEL 2
+/* In 1.3 a shared key belongs to a hash, SHA-256; a server that took a suite
+ * with another one could not use the key. */
+#define WITH_PSK "TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256"
 
 /* Callbacks. */
 
@@ -66,12 +69,14 @@ static int set_versions(uvmqtt_tls_t *tls, SSL_CTX *ctx) {
 
 /* A list may lower the level, so it comes after. */
 static int set_ciphers(uvmqtt_tls_t *tls, SSL_CTX *ctx) {
+  const char *suites = tls->ciphersuites;
+  if (suites == NULL && tls->psk.identity != NULL)
+    suites = WITH_PSK;
   if (SSL_CTX_get_security_level(ctx) < SECURITY_LEVEL)
     SSL_CTX_set_security_level(ctx, SECURITY_LEVEL);
   if (tls->ciphers != NULL && um_tls_use_ciphers(ctx, tls->ciphers) != 1)
     return um_tls_wrong(tls, "OpenSSL does not take the cipher list");
-  if (tls->ciphersuites != NULL &&
-      SSL_CTX_set_ciphersuites(ctx, tls->ciphersuites) != 1)
+  if (suites != NULL && SSL_CTX_set_ciphersuites(ctx, suites) != 1)
     return um_tls_wrong(tls, "OpenSSL does not take the cipher suites");
   return 0;
 }

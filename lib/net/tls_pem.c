@@ -104,29 +104,24 @@ int um_tls_read_crls(uvmqtt_tls_t *tls, struct um_tls_source *s,
 /* Never the terminal, which OpenSSL would ask. */
 static int on_passphrase(char *buffer, int size, int writing, void *arg) {
   uvmqtt_tls_t *tls = arg;
+  int n = -1;
   (void)writing;
-  if (tls->passphrase == NULL) {
-    tls->passphrase_missing = true;
-    return -1;
-  }
-  int n = tls->passphrase(buffer, (size_t)size, tls->passphrase_arg);
+  if (tls->passphrase != NULL)
+    n = tls->passphrase(buffer, (size_t)size, tls->passphrase_arg);
+  tls->passphrase_asked = true;
   return n <= size ? n : -1;
 }
 
 static int key_wrong(uvmqtt_tls_t *tls, const struct um_tls_source *s) {
   const char *name = um_tls_source_name(s);
-  if (tls->passphrase_missing)
-    return um_tls_wrong(tls,
-                        "%s: the key is encrypted; it needs a passphrase "
-                        "callback (uvmqtt_tls_set_passphrase_cb)",
-                        name);
-  unsigned long e = ERR_peek_error();
-  if (ERR_GET_REASON(e) == PEM_R_BAD_DECRYPT ||
-      ERR_GET_REASON(e) == PEM_R_BAD_PASSWORD_READ)
+  if (!tls->passphrase_asked)
+    return um_tls_wrong(tls, "%s holds no private key that can be read", name);
+  if (tls->passphrase != NULL)
     return um_tls_wrong(tls, "%s: wrong passphrase", name);
-  if (at_end())
-    return um_tls_wrong(tls, "%s holds no private key", name);
-  return um_tls_wrong(tls, "%s: the private key cannot be read", name);
+  return um_tls_wrong(tls,
+                      "%s: the key is encrypted; it needs a passphrase "
+                      "callback (uvmqtt_tls_set_passphrase_cb)",
+                      name);
 }
 
 static EVP_PKEY *next_key(OSSL_STORE_CTX *from) {
@@ -167,7 +162,7 @@ static int key_of_pem(uvmqtt_tls_t *tls, struct um_tls_source *s,
 int um_tls_read_key(uvmqtt_tls_t *tls, struct um_tls_source *s,
                     EVP_PKEY **ret) {
   int r = 0;
-  tls->passphrase_missing = false;
+  tls->passphrase_asked = false;
   *ret = NULL;
   if (s->kind == UM_TLS_URI)
     *ret = key_of_uri(tls, s->text);
