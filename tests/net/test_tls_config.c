@@ -465,24 +465,3 @@ Test(tls_config, each_setting_survives_a_lack_of_memory) {
   }
   own_done();
 }
-
-/* The memory streams of the rig may not fail, so only the layer's own. */
-Test(tls_config, a_connection_survives_a_lack_of_memory) {
-  for (uint64_t n = 1; n < 30; n++) {
-    struct um_server server = {.host = "localhost", .port = 1};
-    rig_init(&r);
-    struct um_route route = {
-        .loop = &r.loop, .servers = &server, .n_servers = 1, .tls = r.tls};
-    struct um_stream *s = NULL;
-    um_alloc_fail_at(n < 3 ? n : 0, false);
-    int code = n < 3 ? um_tls_layer(&route, NULL, NULL, NULL, &s) : 0;
-    um_alloc_fail_at(0, false);
-    cr_assert_eq(code, n < 3 ? UV_ENOMEM : 0);
-    rig_connect(&r);
-    um_alloc_fail_at(n, false);
-    um_alloc_fail_at(0, false);
-    rig_carry(&r);
-    cr_assert_eq(r.count[CONNECTED], 1);
-    rig_done(&r);
-  }
-}

@@ -10,11 +10,11 @@
 
 static struct tls_rig *current;
 
-/* Instead of net/route.c: what is below is a memory stream. */
-int um_chain_below(const struct um_route *route, const struct um_chain *chain,
-                   const struct um_stream_up *up, void *up_arg,
-                   struct um_stream **ret) {
-  (void)chain;
+/* The layer below. */
+static int memory(const struct um_route *route, const struct um_chain *below,
+                  const struct um_stream_up *up, void *up_arg,
+                  struct um_stream **ret) {
+  (void)below;
   memstream_new(route->loop, up, up_arg, true, &current->below);
   *ret = &current->below->stream;
   return 0;
@@ -151,7 +151,8 @@ void rig_open(struct tls_rig *r) {
       .scratch = uv_buf_init((char *)r->scratch, sizeof r->scratch),
       .tls = r->tls,
   };
-  cr_assert_eq(um_tls_layer(&route, NULL, &up_calls, r, &r->s), 0);
+  um_layer *layers[] = {memory, um_tls_layer};
+  cr_assert_eq(um_route_open_layers(&route, layers, 2, &up_calls, r, &r->s), 0);
   r->peer = SSL_new(r->peer_ctx);
   r->peer_in = BIO_new(BIO_s_mem());
   r->peer_out = BIO_new(BIO_s_mem());
