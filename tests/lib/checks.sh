@@ -77,34 +77,62 @@ exports() { # BUILD
   check 'needs only libuv, OpenSSL, wslay and libc' "$JOB_RC" "$JOB_MS" "$JOB_LOG"
 }
 
-# ---- README.md --------------------------------------------------------------
+# ---- the programs in README.md and docs/ ------------------------------------
 
-readme_program() { # the first ```c block
-  awk '/^```c$/ { on = 1; next } on && /^```/ { exit } on' "$ROOT/README.md"
+c_blocks() { # FILE DIR: each ```c block becomes DIR/N.c
+  mkdir -p "$2"
+  awk -v dir="$2" '/^```c$/ { on = 1; n++; next } /^```/ { on = 0 }
+    on { print > (dir "/" n ".c") }' "$1"
 }
 
-# Installed into a scratch directory and compiled as the README's reader would,
-# with pkg-config; its broker's address is replaced by ours.
-run_readme() { # BUILD URL
-  local root=$TMP/readme pc
-  mkdir -p "$root"
-  readme_program | sed -E "s#\"mqtt://[^\"]*\"#\"$2\"#" >"$root/readme.c"
-  DESTDIR=$root/dest meson install -C "$1" --no-rebuild --quiet || return 1
-  pc=$(find "$root/dest" -name uvmqtt.pc)
-  sed -i "s#^prefix=#prefix=$root/dest#" "$pc" || return 1
+# Our broker instead of the reader's.
+point_to() { # FILE URL
+  sed -i -E -e "s#\"mqtt://[^\"]*\"#\"$2\"#" \
+    -e "s#\.server = \"[^\"]*\"#.server = \"127.0.0.1\", .port = ${2##*:}#" "$1"
+}
+
+# Installed into a scratch directory, for pkg-config as a reader uses it.
+install_scratch() { # BUILD DIR
+  local pc
+  DESTDIR=$2/dest meson install -C "$1" --no-rebuild --quiet || return 1
+  pc=$(find "$2/dest" -name uvmqtt.pc)
+  sed -i "s#^prefix=#prefix=$2/dest#" "$pc" || return 1
   export PKG_CONFIG_PATH=${pc%/*}
+}
+
+run_block() { # FILE.c URL
+  point_to "$1" "$2"
   # shellcheck disable=SC2046
   gcc -std=c11 -D_POSIX_C_SOURCE=200809L -Wall -Wextra -Werror \
-    -o "$root/readme" "$root/readme.c" $(pkg-config --cflags --libs uvmqtt) &&
+    -o "${1%.c}" "$1" $(pkg-config --cflags --libs uvmqtt) &&
     LD_LIBRARY_PATH=$(pkg-config --variable=libdir uvmqtt) \
-      timeout 30 "$root/readme" "$2"
+      timeout 30 "${1%.c}" "$2"
 }
 
-readme() { # BUILD URL
-  if ! [ -f "$ROOT/README.md" ] || [ -z "$(readme_program)" ]; then
-    skip 'README program' 'README.md has no C program yet'
-    return
-  fi
-  job readme 'README program' run_readme "$@"
-  check 'README program' "$JOB_RC" "$JOB_MS" "$JOB_LOG"
+run_page() { # FILE.md BUILD URL
+  local root block n=0
+  root=$TMP/page-$(basename "$1" .md)
+  c_blocks "$1" "$root"
+  install_scratch "$2" "$root" || return 1
+  for block in "$root"/*.c; do
+    if ! [ -f "$block" ]; then break; fi
+    echo "block ${block##*/} of $1"
+    run_block "$block" "$3" || return 1
+    n=$((n + 1))
+  done
+  [ "$n" -gt 0 ]
+}
+
+page() { # FILE.md BUILD URL
+  local name
+  name=$(basename "$1")
+  job "programs-$name" "programs of $name" run_page "$@"
+  check "programs of $name" "$JOB_RC" "$JOB_MS" "$JOB_LOG"
+}
+
+pages() { # BUILD URL
+  local file
+  for file in "$ROOT"/README.md "$ROOT"/docs/porting-*.md; do
+    page "$file" "$@"
+  done
 }
