@@ -197,7 +197,7 @@ static void swallow(struct broker_link *l, const uint8_t *data, size_t len) {
 
 Test(tls, T15_a_server_without_tls_hears_no_mqtt) {
   char url[64];
-  unsigned first = 0;
+  static unsigned first; /* of what the broker hears */
   open_all();
   uvmqtt_options_t o = secure();
   snprintf(url, sizeof url, "mqtts://localhost:%u", (unsigned)r.b.port);
@@ -206,7 +206,7 @@ Test(tls, T15_a_server_without_tls_hears_no_mqtt) {
   r.b.arg = &first;
   guest_open(&r, &r.g, &o);
   guest_connect(&r.g);
-  UNTIL(&r, first != 0);
+  UNTIL(&r, *(unsigned *)r.b.arg != 0);
   cr_expect_eq(first, 0x16, "a ClientHello and no CONNECT");
   broker_sends(r.b.link, "\x20\x02\x00\x00\x20", 5);
   UNTIL(&r, r.g.n[DISCONNECTED] == 1);
@@ -408,6 +408,57 @@ Test(tls, the_host_may_close_all_handles_at_any_turn) {
     uv_walk(&r.loop, close_blindly, NULL);
     close_all();
   }
+}
+
+/* One context in several threads at once, each with a loop of its own. */
+
+struct outside {
+  uv_thread_t thread;
+  uvmqtt_t *m;
+  unsigned connects;
+};
+
+static void on_outside(uvmqtt_t *m, const uvmqtt_connack_t *connack) {
+  struct outside *o = uvmqtt_get_data(m);
+  (void)connack;
+  if (++o->connects < 20) {
+    uvmqtt_disconnect(m, NULL, NULL, NULL);
+    uvmqtt_connect(m);
+  } else {
+    uvmqtt_close(m, NULL, NULL);
+  }
+}
+
+static void live_outside(void *arg) {
+  struct outside *o = arg;
+  uv_loop_t loop;
+  uv_loop_init(&loop);
+  uvmqtt_options_t options = secure();
+  options.on_connect = on_outside;
+  options.data = o;
+  if (uvmqtt_new(&loop, &options, &o->m) == 0)
+    uvmqtt_connect(o->m);
+  uv_run(&loop, UV_RUN_DEFAULT);
+  if (uv_loop_close(&loop) != 0)
+    o->connects = 0;
+}
+
+Test(tls, a_context_is_shared_by_threads) {
+  static struct outside threads[3];
+  open_all();
+  r.b.polite = true;
+  for (int i = 0; i < 3; i++)
+    uv_thread_create(&threads[i].thread, live_outside, &threads[i]);
+  for (int i = 0; i < 10; i++) { /* while they use it */
+    rig_rest(&r, 5);
+    uvmqtt_tls_set_low_memory(tls, i % 2 == 0);
+  }
+  UNTIL(&r, front.shaken >= 60 && front.links == NULL);
+  for (int i = 0; i < 3; i++)
+    uv_thread_join(&threads[i].thread);
+  for (int i = 0; i < 3; i++)
+    cr_expect_eq(threads[i].connects, 20);
+  close_all();
 }
 
 /* Each allocation of ours fails once while the client connects, says something
