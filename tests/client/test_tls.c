@@ -4,6 +4,7 @@
 #include "client/rig.h"
 #include "support/suite.h"
 #include "support/tls_front.h"
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -339,6 +340,26 @@ Test(tls, a_renewed_certificate_is_used_without_a_new_client) {
   UNTIL(&r, r.g.n[CONNECTED] == 1);
   pki_done(&own);
   pki_done(&bad);
+  close_all();
+}
+
+/* With SIGPIPE as a host finds it: writing to a peer that has reset must not
+ * end the process. */
+Test(tls, a_dead_peer_raises_no_signal) {
+  static char payload[500001];
+  memset(payload, 'x', sizeof payload - 1);
+  open_all();
+  signal(SIGPIPE, SIG_DFL);
+  uvmqtt_options_t o = secure();
+  go_online(&o);
+  r.g.quiet = true;
+  for (unsigned i = 1; i < 6; i++) {
+    UNTIL(&r, r.g.n[CONNECTED] == i);
+    tls_front_cut(&front);
+    for (int n = 0; n < 5; n++)
+      guest_publish(&r.g, "t", payload, 0);
+    UNTIL(&r, r.g.n[DISCONNECTED] == i && r.g.n[COMPLETED] == 5 * i);
+  }
   close_all();
 }
 
