@@ -3,6 +3,7 @@
 #define NET_WS_PEER_H
 
 #include "tower.h"
+#include "ws_accept.h"
 
 /* Of the request that lies in the memory stream, and leaves it there. */
 void ws_accept_of(struct tower *t, char *ret_accept);
