@@ -98,9 +98,9 @@ typedef struct uvmqtt_options_s {
    *   "mqtts://host", ...: the same over TLS, see .tls
    *   "ws://host:port/path?query": MQTT over WebSocket (chapter 6)
    *   "wss://host:port/path?query": that over TLS
-   *   "unix:///run/mosquitto.sock": a unix socket, up to 107 bytes (the
-   * system's limit, else UVMQTT_EPATH) "unix:@name": one with an abstract name,
-   * Linux only
+   *   "unix:///run/mosquitto.sock": a unix socket; a path of up to 107 bytes on
+   *     Linux, else UVMQTT_EPATH
+   *   "unix:@name": one with an abstract name, Linux only
    *
    * Ports when none is given: mqtt 1883, mqtts 8883, ws 80, wss 443. A
    * WebSocket's path is "/mqtt" when none is given. What is no letter, digit or

@@ -19,6 +19,7 @@ static const struct scheme {
     {"mqtt://", 1883, UM_TRANSPORT_TCP, NULL},
     {"unix:", 0, UM_TRANSPORT_UNIX, NULL},
     {"ws://", 80, UM_TRANSPORT_WS, "/mqtt"},
+    {"wss://", 443, UM_TRANSPORT_WSS, "/mqtt"},
     {"mqtts://", 8883, UM_TRANSPORT_TLS, NULL},
     {"wss://", 443, UM_TRANSPORT_WSS, "/mqtt"},
 };
