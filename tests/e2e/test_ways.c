@@ -1,7 +1,8 @@
-/* Every way to a mosquitto: WebSocket and unix sockets, straight and through
- * proxies, at each QoS in both versions. */
+/* Every way to a mosquitto: TLS, WebSocket, both, and unix sockets, straight
+ * and through proxies, at each QoS in both versions. */
 #include "e2e/peer.h"
 
+#include "support/pki.h"
 #include "support/suite.h"
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -20,7 +21,8 @@ static char big[BIG];
 struct place {
   struct broker b;
   char directory[64];
-  char ws_url[64], unix_url[128];
+  char ws_url[64], unix_url[128], tls_url[64], wss_url[64];
+  uvmqtt_tls_t *tls; /* trusts it */
 };
 
 struct proxy {
@@ -40,19 +42,41 @@ static unsigned free_port(void) {
   return ntohs(a.sin_port);
 }
 
+/* The lines that give a listener its certificate. */
+static void make_certificate(struct place *p, char *ret, size_t size) {
+  struct pki ca = pki_ca("e2e"), server = pki_server(&ca);
+  snprintf(ret, size, "certfile %s\nkeyfile %s\n",
+           pki_file("server.pem", server.pem),
+           pki_file("server.key", server.key_pem));
+  cr_assert_eq(uvmqtt_tls_new(UVMQTT_TLS_CLIENT, &p->tls), 0);
+  cr_assert_eq(uvmqtt_tls_load_verify_locations(p->tls, ca.pem), 0);
+  pki_done(&ca);
+  pki_done(&server);
+}
+
+static void make_conf(struct place *p, char *ret, size_t size) {
+  /* without socket_domain it listens on all interfaces */
+  static const char ws[] = "protocol websockets\nsocket_domain ipv4\n";
+  char certificate[512];
+  unsigned port[] = {free_port(), free_port(), free_port()};
+  make_certificate(p, certificate, sizeof certificate);
+  snprintf(ret, size,
+           "listener %u 127.0.0.1\n%slistener %u 127.0.0.1\n%s"
+           "listener %u 127.0.0.1\n%s%slistener 0 %s/m.sock",
+           port[0], ws, port[1], certificate, port[2], ws, certificate,
+           p->directory);
+  snprintf(p->ws_url, sizeof p->ws_url, "ws://127.0.0.1:%u", port[0]);
+  snprintf(p->tls_url, sizeof p->tls_url, "mqtts://127.0.0.1:%u", port[1]);
+  snprintf(p->wss_url, sizeof p->wss_url, "wss://localhost:%u", port[2]);
+  snprintf(p->unix_url, sizeof p->unix_url, "unix://%s/m.sock", p->directory);
+}
+
 static void open_place(struct host *h, struct place *p) {
-  char conf[512];
-  unsigned port = free_port();
+  char conf[2048];
   strcpy(p->directory, "/tmp/uvmqtt-ways-XXXXXX");
   cr_assert_not_null(mkdtemp(p->directory));
-  /* without socket_domain it listens on all interfaces */
-  snprintf(conf, sizeof conf,
-           "listener %u 127.0.0.1\nprotocol websockets\nsocket_domain ipv4\n"
-           "listener 0 %s/m.sock",
-           port, p->directory);
+  make_conf(p, conf, sizeof conf);
   broker_start(h, &p->b, conf);
-  snprintf(p->ws_url, sizeof p->ws_url, "ws://127.0.0.1:%u", port);
-  snprintf(p->unix_url, sizeof p->unix_url, "unix://%s/m.sock", p->directory);
 }
 
 static void wipe(struct host *h, struct program *p, const char *directory) {
@@ -63,6 +87,8 @@ static void wipe(struct host *h, struct program *p, const char *directory) {
 static void close_place(struct host *h, struct place *p) {
   broker_end(h, &p->b);
   wipe(h, &p->b.program, p->directory);
+  uvmqtt_tls_free(p->tls);
+  pki_files_done();
 }
 
 /* name: microsocks or tinyproxy */
@@ -104,6 +130,10 @@ static void exchange(struct peer *p) {
   cr_assert_eq(p->n_heard, 9);
 }
 
+static bool is_secure(const char *url) {
+  return strncmp(url, "mqtts:", 6) == 0 || strncmp(url, "wss:", 4) == 0;
+}
+
 static void go(struct host *h, struct place *at, const char *url,
                const char *proxy) {
   static const uvmqtt_protocol_t versions[] = {UVMQTT_VERSION_5,
@@ -112,6 +142,7 @@ static void go(struct host *h, struct place *at, const char *url,
     big[i] = (char)(i * 31 + i / 256);
   for (size_t i = 0; i < 2; i++) {
     uvmqtt_options_t o = {UVMQTT_OPTIONS_INIT, .url = url, .proxy = proxy,
+                          .tls = is_secure(url) ? at->tls : NULL,
                           .client_id = unique("way")};
     at->b.site.version = versions[i];
     struct peer *p = peer_new(h, &at->b.site, &o);
@@ -131,6 +162,14 @@ static void by_websocket(struct host *h) {
   close_place(h, &at);
 }
 
+static void by_tls(struct host *h) {
+  struct place at;
+  open_place(h, &at);
+  go(h, &at, at.tls_url, NULL);
+  go(h, &at, at.wss_url, NULL);
+  close_place(h, &at);
+}
+
 static void by_unix_socket(struct host *h) {
   struct place at;
   open_place(h, &at);
@@ -145,6 +184,8 @@ static void through(struct host *h, const char *name, const char *scheme) {
   open_proxy(h, &proxy, name, scheme);
   go(h, &at, at.b.url, proxy.url);
   go(h, &at, at.ws_url, proxy.url);
+  go(h, &at, at.tls_url, proxy.url);
+  go(h, &at, at.wss_url, proxy.url);
   close_proxy(h, &proxy);
   close_place(h, &at);
 }
@@ -161,15 +202,19 @@ Test(ways, by_websocket) {
   alone(by_websocket);
 }
 
+Test(ways, by_tls_with_and_without_websocket) {
+  alone(by_tls);
+}
+
 Test(ways, by_unix_socket) {
   alone(by_unix_socket);
 }
 
-Test(ways, through_a_socks5_proxy_with_and_without_websocket) {
+Test(ways, through_a_socks5_proxy_plain_by_tls_and_by_websocket) {
   alone(through_socks5);
 }
 
-Test(ways, through_an_http_proxy_with_and_without_websocket) {
+Test(ways, through_an_http_proxy_plain_by_tls_and_by_websocket) {
   alone(through_http);
 }
 
