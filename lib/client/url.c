@@ -163,6 +163,8 @@ static bool parse_host(char *s, struct um_url *u) {
 /* "unix:/path", "unix:///path", "unix:@name" */
 static int parse_socket(char *s, struct um_url *u) {
   u->host = strncmp(s, "///", 3) == 0 ? s + 2 : s;
+  if (strncmp(u->host, "//", 2) == 0)
+    return UVMQTT_EPATH; /* "unix://run/x" names a host */
   return percent_decode(u->host) ? um_pipe_check(u->host) : UVMQTT_EURL;
 }
 

@@ -63,9 +63,6 @@ static const char *const bad[] = {
     "mqtt://u@:1",
     "mqttx://h",
     "http://h",
-    /* not in this build, and never silently plain */
-    "mqtts://h",
-    "wss://h",
     "mqtt://h:",
     "mqtt://h:0",
     "mqtt://h:65536",
