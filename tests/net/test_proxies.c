@@ -209,6 +209,25 @@ Test(proxies, what_follows_the_answer_is_the_next_layers) {
     }
 }
 
+Test(proxies, the_server_whose_turn_it_is_is_asked_for) {
+  static const struct um_server servers[] = {{"a", 1, NULL}, {"b", 2, NULL}};
+  static const char *const says[] = {
+      "CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n",
+      "CONNECT b:2 HTTP/1.1\r\nHost: b:2\r\n\r\n"};
+  for (size_t turn = 0; turn < 4; turn++) {
+    struct tower t;
+    tower_init(&t);
+    t.route.servers = servers;
+    t.route.n_servers = 2;
+    t.route.turn = turn;
+    tower_up(&t, tunnel, 1);
+    tower_hears(&t, says[turn % 2], strlen(says[turn % 2]));
+    SAYS(&t, "HTTP/1.1 200\r\n\r\n");
+    cr_assert_eq(t.s->server, turn % 2);
+    tower_done(&t);
+  }
+}
+
 /* Credentials in clear text may go to this machine only. */
 Test(proxies, only_a_local_address_through_a_local_proxy_is_local) {
   static const struct {
