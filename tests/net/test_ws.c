@@ -45,6 +45,7 @@ static void accepted(const char *answer) {
 #define PROTOCOL "Sec-WebSocket-Protocol: mqtt\r\n"
 #define END "\r\n"
 
+/* [MQTT-6.0.0-3/both] */
 Test(ws, asks_for_the_path_at_the_host_for_mqtt) {
   static const char before[] =
       "GET /a?b=c HTTP/1.1\r\nHost: broker.example:1883\r\n"
@@ -384,7 +385,7 @@ static void put_conversation(struct um_buf *b, const uint8_t *data,
   ws_put(b, BINARY, data + 137, len - 137);
 }
 
-/* W16 */
+/* W16 [MQTT-6.0.0-2/both] */
 Test(ws, w16_frames_may_be_cut_anywhere) {
   uint8_t data[400];
   struct um_buf b;
