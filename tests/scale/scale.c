@@ -17,12 +17,12 @@ enum {
   AWAY = 10000, /* ms */
   ALL_BACK = 90000,
   CROWD = 10000,
-  CROWD_KEEP_ALIVE = 5,    /* s */
-  CROWD_WATCHED = 12000,   /* ms */
-  BYTES_GOAL = 2048,       /* per client, beyond libuv's own handles */
-  BYTES_LIMIT = 6144,      /* what it may not grow to */
-  WAKES_KEEP_ALIVE = 1,    /* s */
-  WAKES_WATCHED = 10000,   /* ms */
+  CROWD_KEEP_ALIVE = 5,  /* s */
+  CROWD_WATCHED = 12000, /* ms */
+  BYTES_GOAL = 2048,     /* per client, beyond libuv's own handles */
+  BYTES_LIMIT = 6144,    /* what it may not grow to */
+  WAKES_KEEP_ALIVE = 1,  /* s */
+  WAKES_WATCHED = 10000, /* ms */
   TRIES_MAX = 200000,
 };
 
