@@ -5,10 +5,9 @@
 /* The layer below all others; tests have one tower at a time. */
 static struct tower *builder;
 
-static int lowest(const struct um_route *route,
-                          const struct um_chain *below,
-                          const struct um_stream_up *up, void *up_arg,
-                          struct um_stream **ret) {
+static int lowest(const struct um_route *route, const struct um_chain *below,
+                  const struct um_stream_up *up, void *up_arg,
+                  struct um_stream **ret) {
   (void)below;
   memstream_new(route->loop, up, up_arg, !route->unref, &builder->m);
   strcpy(builder->m->stream.address, "192.0.2.1:1080");
