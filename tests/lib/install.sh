@@ -33,6 +33,7 @@ declare -A PROBE=(
   [npm]=cmd:npm
   [debootstrap]=cmd:debootstrap
   [git]=cmd:git
+  [rabbitmq-server]=file:/usr/lib/rabbitmq/lib/*/plugins/rabbitmq_mqtt-*
 )
 
 is_there() { # PACKAGE
