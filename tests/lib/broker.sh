@@ -8,6 +8,8 @@
 # DIR/env holds NAME, PORT and PID; DIR/log what the broker said.
 
 BROKER_LIB=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck disable=SC1091
+. "$BROKER_LIB/ways.sh"
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin # mosquitto lives in sbin
 
 # ---- ports and processes ----------------------------------------------------
@@ -23,14 +25,27 @@ free_port() { # below the range the kernel gives to outgoing connections
   echo "$port"
 }
 
-# Is it this process that listens there? A connect could reach another broker
-# that took the port in between.
+family_of() { # PID: itself, its children and theirs
+  local child
+  echo "$1"
+  for child in $(cat "/proc/$1/task/$1/children" 2>/dev/null); do
+    family_of "$child"
+  done
+}
+
+# Is it this broker that listens there? A connect could reach another one that
+# took the port in between.
 listens() { # PID PORT
-  local inode address
+  local inode address pid
   printf -v address '0100007F:%04X' "$2"
-  inode=$(awk -v a="$address" '$2 == a && $4 == "0A" { print $10 }' /proc/net/tcp)
+  inode=$(awk -v a="$address" '$2 == a && $4 == "0A" { print $10 }' \
+    /proc/net/tcp | head -n 1)
   if [ -z "$inode" ]; then return 1; fi
-  find "/proc/$1/fd" -lname "socket:\[$inode\]" 2>/dev/null | grep -q .
+  for pid in $(family_of "$1"); do
+    if find "/proc/$pid/fd" -lname "socket:\[$inode\]" 2>/dev/null |
+      grep -q .; then return 0; fi
+  done
+  return 1
 }
 
 is_running() { # PID; a zombie has ended
@@ -52,7 +67,21 @@ wait_ended() { # PID SECONDS
   return 1
 }
 
-# ---- the three brokers: each prints its command line, one word per line -----
+kill_family() { # PID DIR
+  local all
+  all=$(family_of "$1")
+  # shellcheck disable=SC2086
+  kill -KILL $all 2>/dev/null || true
+  end_epmd "$2"
+}
+
+end_epmd() { # DIR: Erlang's port mapper, where there is one of its own
+  if [ -f "$1/epmd" ]; then
+    ERL_EPMD_PORT=$(cat "$1/epmd") epmd -kill >/dev/null 2>&1 || true
+  fi
+}
+
+# ---- the brokers: each prints its command line, one word per line -----
 
 mosquitto_setup() { # DIR PORT
   mkdir -p "$1/state"
@@ -65,6 +94,7 @@ mosquitto_setup() { # DIR PORT
     echo 'log_dest stderr'
     if [ "$(id -u)" -eq 0 ]; then echo 'user root'; fi
     if [ "${UVMQTT_BROKER_CONF:-}" ]; then echo "$UVMQTT_BROKER_CONF"; fi
+    ways_of mosquitto "$1"
   } >"$1/mosquitto.conf"
   printf '%s\n' mosquitto -c "$1/mosquitto.conf"
 }
@@ -82,6 +112,7 @@ listen:
   - port: $2
     ip: "127.0.0.1"
     module: mod_mqtt
+$(ways_of ejabberd "$1")
 modules:
   mod_mqtt: {}
 END
@@ -97,6 +128,32 @@ aedes_setup() {
   local deps=${UVMQTT_DEPS:-$BROKER_LIB/../../.deps}/aedes
   printf '%s\n' env "NODE_PATH=$deps/node_modules" \
     node "$BROKER_LIB/../e2e/aedes.js" "$2" "$1"
+  ways_of aedes "$1"
+}
+
+# Erlang would listen on every interface, and share one epmd with whoever is
+# there already: its own on loopback, which ends with it (broker_stop).
+rabbitmq_setup() {
+  local epmd
+  epmd=$(free_port)
+  echo "$epmd" >"$1/epmd"
+  mkdir -p "$1/state"
+  echo '[rabbitmq_mqtt,rabbitmq_web_mqtt].' >"$1/enabled_plugins"
+  {
+    echo "listeners.tcp.1 = 127.0.0.1:$(free_port)"
+    echo "mqtt.listeners.tcp.1 = 127.0.0.1:$2"
+    echo 'mqtt.allow_anonymous = true'
+    ways_of rabbitmq "$1"
+  } >"$1/rabbitmq.conf"
+  printf '%s\n' env "HOME=$1" "RABBITMQ_NODENAME=uvmqtt$2@localhost" \
+    "RABBITMQ_CONFIG_FILE=$1/rabbitmq.conf" "RABBITMQ_BASE=$1/state" \
+    "RABBITMQ_MNESIA_BASE=$1/state" "RABBITMQ_LOG_BASE=$1" \
+    "RABBITMQ_PID_FILE=$1/pid" \
+    "RABBITMQ_ENABLED_PLUGINS_FILE=$1/enabled_plugins" \
+    "RABBITMQ_DIST_PORT=$(free_port)" "ERL_EPMD_PORT=$epmd" \
+    ERL_EPMD_ADDRESS=127.0.0.1 \
+    'RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS=-kernel inet_dist_use_interface {127,0,0,1}' \
+    /usr/lib/rabbitmq/bin/rabbitmq-server -uvmqtt "$1"
 }
 
 # Its command line must name the directory: see belongs.
@@ -143,7 +200,7 @@ broker_launch() { # NAME DIR PORT: 0 when it listens
     if ! is_running "$pid"; then return 1; fi
     sleep 0.05
   done
-  kill -KILL "$pid" 2>/dev/null || true
+  kill_family "$pid" "$2"
   return 1
 }
 
@@ -181,9 +238,13 @@ broker_alive() {
 
 broker_stop() { # DIR [SIGNAL]
   broker_alive "$1" || return 0
-  kill "-${2:-TERM}" "$PID" 2>/dev/null || true
-  if wait_ended "$PID" 10; then return 0; fi
-  kill -KILL "$PID" 2>/dev/null || true
+  if [ "${2:-TERM}" = KILL ]; then
+    kill_family "$PID" "$1"
+  else
+    kill "-${2:-TERM}" "$PID" 2>/dev/null || true
+  fi
+  if ! wait_ended "$PID" 10; then kill_family "$PID" "$1"; fi
+  end_epmd "$1"
   wait_ended "$PID" 5
 }
 

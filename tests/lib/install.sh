@@ -105,12 +105,12 @@ AEDES_VERSION=0.51.3
 
 aedes_install() { # DIR
   npm install --prefix "$1" --no-audit --no-fund --loglevel=error \
-    "aedes@$AEDES_VERSION"
+    "aedes@$AEDES_VERSION" "ws@8"
 }
 
 # need_aedes DIR: 0 when DIR/node_modules/aedes is there; else WHY says why not.
 need_aedes() {
-  if [ -d "$1/node_modules/aedes" ]; then return 0; fi
+  if [ -d "$1/node_modules/aedes" ] && [ -d "$1/node_modules/ws" ]; then return 0; fi
   if ! need nodejs npm; then
     WHY='Node.js and npm cannot be installed'
     return 1
