@@ -325,8 +325,10 @@ typedef struct uvmqtt_options_s {
   /* WebSocket only. */
   const char *ws_path; /* "/mqtt?x=y"; wins over the URL's. Without blanks,
                           '#' and what is not ASCII, else UVMQTT_EHEADER */
-  /* Further headers of the handshake, such as Authorization or Cookie; see
-   * uvmqtt_header_t. Over ws:// anybody on the way can read them. */
+  /* Further headers of the handshake; see uvmqtt_header_t. Authorization,
+   * Proxy-Authorization and Cookie, also those of on_ws_headers, count as
+   * credentials: see plain_credentials. Over ws:// anybody on the way can read
+   * all of them, and the path too. */
   const uvmqtt_header_t *ws_headers;
   size_t n_ws_headers;
   /* Asked on each connection, when all below the WebSocket is up, for more

@@ -217,6 +217,15 @@ bool um_http_legal_header(const uvmqtt_header_t *h) {
   return true;
 }
 
+bool um_http_is_login(const char *name) {
+  static const char *const names[] = {"Authorization", "Cookie",
+                                      "Proxy-Authorization"};
+  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+    if (strcasecmp(name, names[i]) == 0)
+      return true;
+  return false;
+}
+
 bool um_http_legal_path(const char *path) {
   if (*path != '/')
     return false;

@@ -46,6 +46,8 @@ void um_http_authority(const char *host, uint16_t port, uint16_t otherwise,
 
 /* What the caller gave. */
 bool um_http_legal_header(const uvmqtt_header_t *h);
+/* Does a header of this name say who we are? */
+bool um_http_is_login(const char *name);
 bool um_http_legal_path(const char *path); /* "/mqtt?x=y" */
 
 #endif

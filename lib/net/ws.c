@@ -38,7 +38,8 @@ struct ws {
   struct um_buf request; /* the other lines */
   char accept[ACCEPT_SIZE];
   char subprotocol[32];
-  bool lenient;
+  bool lenient, plain_logins;
+  bool has_login; /* among the headers */
   void (*ask)(void *arg);
   void *arg;
 };
@@ -66,8 +67,13 @@ static int put_headers(struct ws *w, const uvmqtt_header_t *headers, size_t n) {
   for (size_t i = 0; i < n && r == 0; i++) {
     const char *line[] = {headers[i].name, ": ", headers[i].value, NULL};
     r = um_http_line(&w->request, line);
+    w->has_login = w->has_login || um_http_is_login(headers[i].name);
   }
   return r;
+}
+
+static bool is_private(const struct um_stream *below) {
+  return below->loopback || below->security != NULL;
 }
 
 /* What depends on the server; which one it will be is not known yet. */
@@ -138,6 +144,8 @@ static int make_request(struct ws *w, const struct um_route *route) {
 static int send_request(struct ws *w) {
   const char *first = target(w);
   w->step = REQUESTED;
+  if (w->has_login && !w->plain_logins && !is_private(w->f.below))
+    return UVMQTT_EINSECURE;
   w->f.out.secret = true;
   int r = um_buf_append(&w->f.out, first, strlen(first));
   if (r == 0)
@@ -362,6 +370,7 @@ static const struct um_filter_ops ws_ops = {
 static void take_options(struct ws *w, const struct um_ws_options *o) {
   snprintf(w->subprotocol, sizeof w->subprotocol, "%s", o->subprotocol);
   w->lenient = o->lenient;
+  w->plain_logins = o->plain_logins;
   w->ask = o->ask;
   w->arg = o->arg;
 }

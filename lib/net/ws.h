@@ -14,6 +14,8 @@ struct um_ws_options {
   uint16_t usual_port;     /* of the scheme: left out of Host */
   const char *subprotocol; /* "mqtt"; must come back */
   bool lenient;            /* the server need not name a sub-protocol */
+  bool plain_logins;       /* headers like Authorization may go in clear text
+                              to other machines; else UVMQTT_EINSECURE */
   const uvmqtt_header_t *headers;
   size_t n_headers;
   /* NULL, or asked for more headers once per connection, when all below is up;

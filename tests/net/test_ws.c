@@ -251,6 +251,7 @@ static void begin_asking(struct tower *t) {
   asked = 0;
   tower_init(t);
   t->ws.ask = ask;
+  t->ws.plain_logins = true;
   tower_up(t, layers, 1);
   cr_assert_eq(asked, 1);
   cr_assert_eq(t->m->out.len, 0, "nothing is sent before the answer");
@@ -273,6 +274,34 @@ Test(ws, headers_may_come_later) {
   cr_assert_eq(t.count[CONNECTED], 1);
   cr_assert_eq(um_ws_answer(t.s, NULL, 0, 0), UV_EALREADY);
   tower_done(&t);
+}
+
+/* Not a byte leaves before that is known. */
+Test(ws, logins_go_in_clear_text_to_this_machine_only_or_when_allowed) {
+  static const uvmqtt_header_t logins[] = {
+      {"authorization", "x"}, {"Cookie", "x"}, {"Proxy-Authorization", "x"}};
+  for (size_t i = 0; i < 3; i++)
+    for (int how = 0; how < 6; how++) {
+      struct tower t;
+      asked = 0;
+      tower_init(&t);
+      t.ws.headers = how < 4 ? &logins[i] : NULL;
+      t.ws.n_headers = how < 4;
+      t.ws.plain_logins = how == 1 || how == 5;
+      t.ws.ask = how < 4 ? NULL : ask;
+      cr_assert_eq(tower_open(&t, layers, 1), 0);
+      tower_connect(&t);
+      t.m->stream.loopback = how == 2;
+      t.m->stream.security = how == 3 ? (const void *)&t : NULL;
+      tower_connected(&t);
+      if (how >= 4)
+        cr_assert_eq(um_ws_answer(t.s, &logins[i], 1, 0), 0);
+      tower_turn(&t);
+      bool kept_back = how == 0 || how == 4;
+      cr_assert_eq(t.status, kept_back ? UVMQTT_EINSECURE : 0, "%d", how);
+      cr_assert_eq(t.m->out.len == 0, kept_back);
+      tower_done(&t);
+    }
 }
 
 Test(ws, no_headers_to_be_had_end_it_later) {
