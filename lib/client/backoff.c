@@ -73,6 +73,8 @@ enum um_backoff_class um_backoff_class_of(int err, uint8_t reason) {
   case UVMQTT_EHOSTNAME:
   case UVMQTT_EPIN:
   case UVMQTT_ETLSCONFIG:
+  case UVMQTT_EPROXYAUTH:
+  case UVMQTT_EPROXYPROTOCOL:
     return UM_BACKOFF_SLOW;
   default:
     return UM_BACKOFF_TRANSIENT;

@@ -103,6 +103,8 @@ Test(backoff, server_reasons_and_own_errors_choose_the_class) {
       {UVMQTT_ENOCLIENTID, 0, UM_BACKOFF_SLOW},
       {UVMQTT_ECLIENTID, 0, UM_BACKOFF_SLOW},
       {UVMQTT_EAUTH, 0, UM_BACKOFF_SLOW},
+      {UVMQTT_EPROXYAUTH, 0, UM_BACKOFF_SLOW},
+      {UVMQTT_EPROXYPROTOCOL, 0, UM_BACKOFF_SLOW},
   };
   for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
     cr_expect_eq(um_backoff_class_of(rows[i].err, rows[i].reason), rows[i].c,
