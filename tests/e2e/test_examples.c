@@ -99,6 +99,16 @@ static void leaving_leaves_none(struct host *h, const struct site *s) {
 TEST_ON(examples, vanishing_leaves_a_will, mosquitto_5)
 TEST_ON(examples, leaving_leaves_none, mosquitto_5)
 
+static void a_thread_beside_the_main_loop(struct host *h,
+                                          const struct site *s) {
+  struct program p;
+  const char *arguments[] = {site_url(s), "3", NULL};
+  start(h, &p, "background", arguments);
+  expect_good_end(h, &p);
+  expect_text(&p, "2 went out and came back\nstopped\n");
+}
+TEST_ON(examples, a_thread_beside_the_main_loop, mosquitto_5)
+
 /* umqtt */
 
 static void the_readme_of_umqtt(struct host *h, const struct site *s) {

@@ -147,6 +147,29 @@ Test(tls, a_client_shows_its_certificate) {
   alone(a_client_shows_its_certificate);
 }
 
+/* examples/mutual_tls.c */
+static void the_example_shows_its_certificate(struct host *h) {
+  struct place p;
+  struct program example;
+  char program[512];
+  open_place(h, &p, "require_certificate true");
+  struct pki me = pki_make(&(struct pki_wish){.cn = "me"}, &p.ca);
+  snprintf(program, sizeof program, "%s/mutual_tls", getenv("UVMQTT_EXAMPLES"));
+  const char *argv[] = {program,
+                        p.url,
+                        pki_file("root.pem", p.ca.pem),
+                        pki_file("me.pem", me.pem),
+                        pki_file("me.key", me.key_pem),
+                        NULL};
+  program_run(h, &example, argv);
+  cr_assert_str_eq(example.text, "published\n");
+  pki_done(&me);
+  close_place(&p);
+}
+Test(tls, the_example_shows_its_certificate) {
+  alone(the_example_shows_its_certificate);
+}
+
 /* What the server does not take is replaced while the client keeps trying. */
 static void a_certificate_file_is_read_again(struct host *h) {
   struct place place;
