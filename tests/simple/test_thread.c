@@ -185,9 +185,12 @@ Test(thread, stop_at_once_cancels) {
   cr_assert_eq(cancelled, 1);
 }
 
+static uv_sem_t said;
+
 static void close_it(uvmqtt_t *m, void *arg) {
   (void)arg;
   uvmqtt_close(m, NULL, NULL);
+  uv_sem_post(&said);
 }
 
 Test(thread, stop_after_the_client_was_closed_there) {
@@ -202,7 +205,6 @@ Test(thread, stop_after_the_client_was_closed_there) {
 }
 
 static int verdict;
-static uv_sem_t said;
 
 static void stop_it(uvmqtt_t *m, void *arg) {
   (void)m;
