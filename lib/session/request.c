@@ -189,3 +189,10 @@ int um_session_ping(struct um_session *s, uint64_t now) {
     um_keepalive_pinged(&s->keepalive, now);
   return r;
 }
+
+int um_session_probe(struct um_session *s, uint64_t now, uint64_t within) {
+  int r = um_session_ping(s, now);
+  if (r == 0)
+    um_keepalive_probed(&s->keepalive, now, within);
+  return r;
+}

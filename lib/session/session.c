@@ -142,7 +142,8 @@ void um_session_down(struct um_session *s, uint64_t now, int code) {
 
 static int recv_pingresp(struct um_session *s, struct um_packet *p) {
   (void)p;
-  um_keepalive_answered(&s->keepalive); /* unsolicited ones do no harm */
+  um_keepalive_answered(&s->keepalive, s->now); /* unsolicited: no harm */
+  s->counters.ping_rtt = s->keepalive.rtt;
   s->rearm = true;
   return 0;
 }

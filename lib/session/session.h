@@ -106,6 +106,7 @@ struct um_ending {
 struct um_session_counters {
   uint64_t packets_sent, packets_received, unknown_acks, duplicates,
       late_replies;
+  uint32_t ping_rtt; /* ms, of the latest PINGREQ that was answered */
 };
 
 struct um_session {
@@ -257,6 +258,8 @@ int um_session_respond(struct um_session *s, uint64_t now,
                        void *arg, uint64_t *ret_id);
 /* Only UP: a PINGREQ now, whatever the keep alive says; else UM_ENOTCONN. */
 int um_session_ping(struct um_session *s, uint64_t now);
+/* The same; without any byte within so many ms the server is gone. */
+int um_session_probe(struct um_session *s, uint64_t now, uint64_t within);
 /* Encodes DISCONNECT when UP; else does nothing. KEEP adds Session Expiry
  * Interval 0 unless properties has one. */
 void um_session_leave(struct um_session *s, uint64_t now, uint8_t reason,
