@@ -298,6 +298,16 @@ UVMQTT_EXTERN int uvmqtt_ack(uvmqtt_t *m, uint64_t token, uint8_t reason);
  * UV_ENOTCONN when not online; UV_EINVAL, UV_ENOMEM, UV_ECANCELED. */
 UVMQTT_EXTERN int uvmqtt_ping(uvmqtt_t *m);
 
+/* Says that the network may have changed or that the machine was asleep, as
+ * logind, NetworkManager or netlink told your program. Online: a PINGREQ is
+ * sent at once, and when not a byte comes within 5 s (or half a Keep Alive, if
+ * that is less) the connection is given up and a new one made. Waiting for the
+ * next attempt: it begins at once. Otherwise nothing happens. On Linux the
+ * client notices by itself, at the next event of any client of the loop, that
+ * the machine slept for two seconds or more, and does the same.
+ * UV_EINVAL (m is NULL), UV_ECANCELED (closing). */
+UVMQTT_EXTERN int uvmqtt_poke(uvmqtt_t *m);
+
 /* No further packet is looked at, and so no message delivered, until
  * uvmqtt_read_start; inside on_message this holds for the very next one. What
  * you ask for is still sent, but no request at QoS 1 or 2 completes. Holds up

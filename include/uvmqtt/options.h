@@ -185,6 +185,10 @@ typedef struct uvmqtt_options_s {
   /* Time, in ms. */
   uint32_t connect_timeout;  /* from the look-up to CONNACK, default 30,000 */
   uint32_t address_timeout;  /* for each address tried, default 10,000 */
+  /* Online with bytes to send, of which the kernel takes none for so long: the
+   * server is given up (UVMQTT_ESTALLED). Up to 4,294,967,295. Default: twice
+   * the Keep Alive in force, 120,000 without one. UVMQTT_OFF: never. */
+  int64_t write_timeout;
   uint32_t reconnect_min;    /* first back-off, default 1,000 */
   int64_t reconnect_max;     /* greatest back-off, default 60,000; UVMQTT_OFF:
                                one attempt, no reconnecting. A server that

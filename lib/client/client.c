@@ -280,6 +280,17 @@ int uvmqtt_ping(uvmqtt_t *m) {
   return r ? r : um_session_ping(&m->session, uv_now(m->loop->uv));
 }
 
+int uvmqtt_poke(uvmqtt_t *m) {
+  int r = usable(m);
+  bool matters = r == 0 && (m->state == UVMQTT_STATE_ONLINE ||
+                            m->state == UVMQTT_STATE_WAITING);
+  if (!matters)
+    return r;
+  m->stay.poked = true;
+  um_loop_mark(m->loop, m);
+  return 0;
+}
+
 int uvmqtt_read_stop(uvmqtt_t *m) {
   int r = usable(m);
   if (r)

@@ -7,6 +7,7 @@
 #include "client/loop.h"
 #include "client/options.h"
 #include "client/redirect.h"
+#include "client/stay.h"
 #include "net/handles.h"
 #include "net/stream.h"
 #include "session/session.h"
@@ -53,6 +54,7 @@ struct uvmqtt_s {
   unsigned poisoned; /* connections in a row ended by violations */
   struct um_backoff backoff;
   struct um_redirect redirect;
+  struct um_stay stay;
   struct um_leave leave;
   int64_t retry_in;
 

@@ -4,6 +4,7 @@
 #include "client/pump.h"
 #include "client/remote.h"
 #include "client/report.h"
+#include "client/stay.h"
 #include "net/route.h"
 #include "session/pending.h"
 #include <assert.h>
@@ -409,6 +410,11 @@ static void tick_stream(uvmqtt_t *m, uint64_t now) {
     m->stream->ops->tick(m->stream);
 }
 
+static void tick_stay(uvmqtt_t *m, uint64_t now) {
+  if (um_stay_stalled(m, now))
+    um_link_failed(m, UVMQTT_ESTALLED);
+}
+
 static void tick_session(uvmqtt_t *m, uint64_t now) {
   int r = um_session_tick(&m->session, now);
   if (r)
@@ -417,7 +423,7 @@ static void tick_session(uvmqtt_t *m, uint64_t now) {
 
 void um_link_tick(uvmqtt_t *m) {
   static void (*const parts[])(uvmqtt_t *, uint64_t) = {
-      tick_stream, tick_session, tick_drain, tick_leave, tick_state};
+      tick_stream, tick_session, tick_stay, tick_drain, tick_leave, tick_state};
   uint64_t now = um_pump_now(m);
   for (size_t i = 0; i < sizeof parts / sizeof parts[0] && !m->closing; i++)
     parts[i](m, now);

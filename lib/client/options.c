@@ -109,6 +109,10 @@ static int read_numbers(const uvmqtt_options_t *o, struct um_options *ret) {
   if (r == 0)
     r = read_number(o->reconnect_max, RECONNECT_MAX, UINT32_MAX,
                     &ret->reconnect_max);
+  if (r == 0 && o->write_timeout < UVMQTT_OFF)
+    r = UM_EINVAL;
+  if (r == 0 && o->write_timeout > UINT32_MAX)
+    r = UM_EINVAL;
   if (r)
     return r;
   if (ret->reconnect_max == 0) /* off; for those who call uvmqtt_connect */
@@ -130,6 +134,7 @@ static int read_numbers(const uvmqtt_options_t *o, struct um_options *ret) {
   ret->address_timeout = or_default(o->address_timeout, ADDRESS_TIMEOUT);
   ret->reconnect_min = or_default(o->reconnect_min, RECONNECT_MIN);
   ret->reconnect_stable = or_default(o->reconnect_stable, RECONNECT_STABLE);
+  ret->write_timeout = o->write_timeout;
   ret->reconnect = o->reconnect_max != UVMQTT_OFF;
   return 0;
 }

@@ -22,6 +22,7 @@ struct um_options {
   uint32_t connect_timeout, address_timeout;
   uint32_t reconnect_min, reconnect_max, reconnect_stable;
   bool reconnect;
+  int64_t write_timeout; /* ms, 0: as the Keep Alive says, UVMQTT_OFF */
   uvmqtt_connect_cb on_connect;
   uvmqtt_message_cb on_message;
   uvmqtt_chunk_cb on_chunk;

@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "client/link.h"
 #include "client/remote.h"
+#include "client/stay.h"
 #include <assert.h>
 
 #define ROUNDS_MAX 16u /* writes of 64 KiB in one turn of the loop */
@@ -48,6 +49,7 @@ static uint64_t least(uint64_t a, uint64_t b) {
 
 static uint64_t deadline(const uvmqtt_t *m) {
   uint64_t d = least(um_link_deadline(m), um_session_deadline(&m->session));
+  d = least(d, um_stay_deadline(m));
   if (m->stream != NULL && !m->stream_closing)
     d = least(d, m->stream->deadline);
   return d;
@@ -95,6 +97,7 @@ int um_pump_write(uvmqtt_t *m) {
   m->stats.writes++;
   m->stats.bytes_sent += taken;
   um_session_written(&m->session, taken);
+  um_stay_wrote(m);
   return 0;
 }
 
@@ -160,6 +163,7 @@ void um_pump_service(uvmqtt_t *m) {
     return;
   }
   um_session_settle(&m->session);
+  um_stay_step(m);
   if (!m->closing)
     um_link_step(m);
   if (!m->closing)
@@ -218,8 +222,9 @@ static void on_written(void *up, size_t n) {
   um_loop_enter(m->loop);
   m->stats.writes++;
   m->stats.bytes_sent += n;
+  um_stay_wrote(m);
   if (m->session.state != UM_SESSION_DOWN)
-    um_session_written(&m->session, n);
+    um_session_wrote(&m->session, now_of(m), n);
   um_loop_mark(m->loop, m);
   um_loop_exit(m->loop);
 }

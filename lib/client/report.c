@@ -37,6 +37,8 @@ static const struct {
      ".plain_credentials to allow it"},
     {UVMQTT_EKEEPALIVE, 0,
      "no answer to PINGREQ; the server or the network is gone"},
+    {UVMQTT_ESTALLED, 0,
+     "the server or the network takes no more bytes; see .write_timeout"},
     {UVMQTT_ETOOBIG, 0, "a packet was larger than .maximum_packet_size"},
     {UV_ECONNREFUSED, 0, "nothing listens at this address and port"},
     {UV_ETIMEDOUT, 0, "no answer in time; is a firewall in the way?"},

@@ -45,7 +45,8 @@ void um_keepalive_answered(struct um_keepalive *k, uint64_t now);
 /* The PINGREQ just sent is to tell whether the server is still there: dead when
  * not a byte came within so many ms. Works without a Keep Alive, too. */
 void um_keepalive_probed(struct um_keepalive *k, uint64_t now, uint64_t within);
-/* A large packet is still coming in: no PINGRESP can overtake it. */
+/* A large packet is still coming in, which no PINGRESP can overtake; or the
+ * PINGREQ is still on its way out, and it moves. */
 void um_keepalive_busy(struct um_keepalive *k, uint64_t now);
 /* From now on nothing is read, though it may have come; or again. PINGREQs go
  * on, verdicts wait: their clocks stand still. */

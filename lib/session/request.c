@@ -185,9 +185,12 @@ int um_session_ping(struct um_session *s, uint64_t now) {
   if (s->state != UM_SESSION_UP)
     return UM_ENOTCONN;
   int r = um_send(s, &p);
-  if (r == 0)
-    um_keepalive_pinged(&s->keepalive, now);
-  return r;
+  if (r)
+    return r;
+  if (!s->keepalive.waiting)
+    s->ping_end = s->appended;
+  um_keepalive_pinged(&s->keepalive, now);
+  return 0;
 }
 
 int um_session_probe(struct um_session *s, uint64_t now, uint64_t within) {

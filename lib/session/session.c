@@ -86,7 +86,7 @@ int um_session_up(struct um_session *s, uint64_t now) {
   assert(s->state == UM_SESSION_DOWN);
   s->now = now;
   s->heard = false;
-  s->appended = s->taken = 0;
+  s->appended = s->taken = s->ping_end = 0;
   um_session_opening(s);
   um_alias_in_open(&s->alias_in, topic_alias_maximum(s));
   s->scratch.version = s->frame.version = s->version;
@@ -106,7 +106,7 @@ static void drop_bytes(struct um_session *s) {
   um_journal_drop(&s->journal);
   um_frame_reset(&s->frame);
   um_buf_done(&s->later);
-  s->appended = s->taken = 0;
+  s->appended = s->taken = s->ping_end = 0;
 }
 
 /* Those whose bytes the kernel has keep their good end. */
@@ -333,8 +333,16 @@ int um_session_drain(struct um_session *s, uint64_t now) {
 }
 
 void um_session_written(struct um_session *s, size_t n) {
+  bool ahead = s->taken < s->ping_end;
   s->taken += n;
   assert(s->taken <= s->appended);
+  if (ahead && n != 0)
+    um_keepalive_busy(&s->keepalive, s->now);
+}
+
+void um_session_wrote(struct um_session *s, uint64_t now, size_t n) {
+  s->now = now;
+  um_session_written(s, n);
 }
 
 int um_session_tick(struct um_session *s, uint64_t now) {

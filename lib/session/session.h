@@ -140,6 +140,7 @@ struct um_session {
   uint64_t next_id;
   uint64_t appended; /* bytes put into out since up */
   uint64_t taken;    /* of which the kernel took */
+  uint64_t ping_end; /* where the unanswered PINGREQ ends */
   struct um_buf out; /* ready to be written; the owner empties it */
   struct um_frame frame;
   struct um_buf later; /* came while paused, not parsed yet */
@@ -202,6 +203,8 @@ int um_session_read_on(struct um_session *s, uint64_t now); /* as feed */
 int um_session_drain(struct um_session *s, uint64_t now);
 /* The kernel took n more bytes. */
 void um_session_written(struct um_session *s, size_t n);
+/* The same, some time after the write: see um_keepalive_busy. */
+void um_session_wrote(struct um_session *s, uint64_t now, size_t n);
 /* 0 or UVMQTT_EKEEPALIVE: the server is gone. May encode PINGREQ. What has run
  * out of time finishes; the connection may be down. */
 int um_session_tick(struct um_session *s, uint64_t now);
