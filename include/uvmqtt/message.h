@@ -288,6 +288,11 @@ typedef struct uvmqtt_auth_s {
   /* five connections in a row were ended by violations soon after CONNACK;    \
    * the back-off stays at its maximum */                                      \
   X(BROKER_MISBEHAVING, "the server keeps breaking the protocol")              \
+  /* three connections in a row were ended by the peer without a word soon     \
+   * after CONNACK; the back-off is that of UVMQTT_RETRY_TAKEN_OVER */         \
+  X(DISPLACED,                                                                 \
+    "connections keep ending soon after they were accepted; does another "     \
+    "client use this client identifier?")                                      \
   /* a restored subscription was refused by the server and is forgotten */     \
   X(SUBSCRIPTION_REFUSED, "the server refused to restore a subscription")
 

@@ -63,6 +63,36 @@ typedef enum {
   UVMQTT_OVERFLOW_LATEST_PER_TOPIC,
 } uvmqtt_overflow_t;
 
+/* How long the client waits after the end of a connection or attempt, and what
+ * it is that makes it wait so; .on_retry may decide otherwise. "The span" is
+ * reconnect_min, doubled by each attempt since the last stable connection, and
+ * at most reconnect_max. A redirect that is followed and the fall-back to 3.1.1
+ * do not wait. */
+typedef enum {
+  /* A random time of 1 ms to the span. After everything that is not below:
+   * refused, reset, timed out, no such host, keep alive, ... */
+  UVMQTT_RETRY_TRANSIENT,
+  /* 5,000 ms and a random time up to the span, or up to 5,000 ms when that is
+   * more. After 0x89 (server busy), 0x8B (shutting down), 0x97 (quota exceeded)
+   * and 0x9F (connection rate exceeded). */
+  UVMQTT_RETRY_BUSY,
+  /* The same with 10,000 ms: another client uses our identifier. After 0x8E
+   * (session taken over), and with UVMQTT_NOTICE_DISPLACED; this one counts
+   * reconnect_max instead of 10,000 ms when that is less. */
+  UVMQTT_RETRY_TAKEN_OVER,
+  /* The same with 30,000 ms: somebody must see to it. After 0x84 (protocol
+   * version), 0x85 (client identifier), 0x86 (user name or password), 0x87 (not
+   * authorized), 0x8A (banned), 0x8C (authentication method), 0x9C and 0x9D
+   * (another server), UVMQTT_EINSECURE, _EVERSION, _ENOTSUP, _ECLIENTID,
+   * _ENOCLIENTID and _EAUTH. With UVMQTT_NOTICE_BROKER_MISBEHAVING it is
+   * reconnect_max. */
+  UVMQTT_RETRY_SLOW,
+  /* No further attempt until uvmqtt_connect; on_disconnect says so (retry_in is
+   * UVMQTT_OFF). After UVMQTT_EURL, which nothing but .on_before_connect can
+   * bring about. */
+  UVMQTT_RETRY_STOP,
+} uvmqtt_retry_t;
+
 typedef void (*uvmqtt_connect_cb)(uvmqtt_t *m, const uvmqtt_connack_t *connack);
 typedef void (*uvmqtt_message_cb)(uvmqtt_t *m, const uvmqtt_message_t *message);
 typedef void (*uvmqtt_chunk_cb)(uvmqtt_t *m, const uvmqtt_chunk_t *chunk);
@@ -73,6 +103,9 @@ typedef void (*uvmqtt_notice_cb)(uvmqtt_t *m, const uvmqtt_notice_t *notice);
 typedef void (*uvmqtt_auth_cb)(uvmqtt_t *m, const uvmqtt_auth_t *auth);
 typedef uvmqtt_redirect_verdict_t (*uvmqtt_redirect_cb)(
     uvmqtt_t *m, const uvmqtt_redirect_t *redirect);
+typedef uvmqtt_retry_t (*uvmqtt_retry_cb)(uvmqtt_t *m,
+                                          const uvmqtt_error_t *error,
+                                          uvmqtt_retry_t proposed);
 typedef void (*uvmqtt_water_cb)(uvmqtt_t *m, bool high);
 
 typedef struct uvmqtt_options_s {
@@ -183,8 +216,8 @@ typedef struct uvmqtt_options_s {
   uint32_t chunk_threshold;
 
   /* Time, in ms. */
-  uint32_t connect_timeout;  /* from the look-up to CONNACK, default 30,000 */
-  uint32_t address_timeout;  /* for each address tried, default 10,000 */
+  uint32_t connect_timeout; /* from the look-up to CONNACK, default 30,000 */
+  uint32_t address_timeout; /* for each address tried, default 10,000 */
   /* Online with bytes to send, of which the kernel takes none for so long: the
    * server is given up (UVMQTT_ESTALLED). Up to 4,294,967,295. Default: twice
    * the Keep Alive in force, 120,000 without one. UVMQTT_OFF: never. */
@@ -220,6 +253,12 @@ typedef struct uvmqtt_options_s {
    * and so is the sixth redirect without a stable connection in between, after
    * which the client begins again with its url. */
   uvmqtt_redirect_cb on_redirect;
+
+  /* Overrides that table: asked before each wait, just before on_disconnect,
+   * with what went wrong and the class the client would choose; returns the
+   * class.
+   */
+  uvmqtt_retry_cb on_retry;
 
   /* With high true when the bytes held reached high_water, with false when
    * they have come down to low_water after that: once for each crossing. A

@@ -8,6 +8,7 @@
 #include "client/options.h"
 #include "client/redirect.h"
 #include "client/stay.h"
+#include "client/verdict.h"
 #include "net/handles.h"
 #include "net/stream.h"
 #include "session/session.h"
@@ -51,7 +52,7 @@ struct uvmqtt_s {
   uint64_t online_since;
   uint64_t deadline; /* of the state: connect time-out, back-off */
   bool overdue;      /* deadline passed once; read once more, then act */
-  unsigned poisoned; /* connections in a row ended by violations */
+  struct um_past past;
   struct um_backoff backoff;
   struct um_redirect redirect;
   struct um_stay stay;

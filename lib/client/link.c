@@ -5,14 +5,13 @@
 #include "client/remote.h"
 #include "client/report.h"
 #include "client/stay.h"
+#include "client/verdict.h"
 #include "net/route.h"
 #include "session/pending.h"
 #include <assert.h>
 #include <string.h>
 
-#define POISON_AFTER 5u      /* connections in a row ended by violations ... */
-#define POISON_WITHIN 10000u /* ms after CONNACK */
-#define LINGER 1000u         /* ms for the server to close after DISCONNECT */
+#define LINGER 1000u /* ms for the server to close after DISCONNECT */
 
 static void enter(uvmqtt_t *m, uvmqtt_state_t next) {
   static const uint8_t successors[] = {
@@ -150,28 +149,9 @@ void um_link_online(uvmqtt_t *m) {
 
 /* Ending. */
 
-static bool is_violation(int code) {
-  return code <= UVMQTT_EMALFORMED && code > UVMQTT_EREFUSED;
-}
-
 static bool was_stable(const uvmqtt_t *m, uint64_t now) {
   return m->heard_connack &&
          now - m->online_since >= m->options.reconnect_stable;
-}
-
-/* A server that breaks the protocol soon after each CONNACK. */
-static bool is_poison(uvmqtt_t *m, int code, uint64_t now) {
-  bool soon = m->heard_connack && now - m->online_since < POISON_WITHIN;
-  bool silent_loss = !m->heard_connack && !is_violation(code);
-  if (is_violation(code) && soon)
-    m->poisoned++;
-  else if (!silent_loss)
-    m->poisoned = 0;
-  if (m->poisoned == POISON_AFTER && is_violation(code)) {
-    uvmqtt_notice_t notice = {.kind = UVMQTT_NOTICE_BROKER_MISBEHAVING};
-    um_pump_events.notice(m, &notice);
-  }
-  return m->poisoned >= POISON_AFTER;
 }
 
 static int64_t next_delay(uvmqtt_t *m, int code) {
@@ -181,17 +161,17 @@ static int64_t next_delay(uvmqtt_t *m, int code) {
     m->was_stable = true;
     um_redirect_stable(m);
   }
-  bool poison = is_poison(m, code, now);
+  um_verdict_count(m, code, now);
   bool redirected = um_redirect_ended(m, code);
   if (m->wanted && m->kicked)
     return 1; /* left and asked for again */
   if (!m->wanted || !m->options.reconnect)
     return UVMQTT_OFF;
-  if (redirected || (m->session.ending.retry_now && !poison))
+  if (redirected || (m->session.ending.retry_now && !um_verdict_is_poison(m)))
     return 1;
-  enum um_backoff_class c =
-      poison ? UM_BACKOFF_POISON
-             : um_backoff_class_of(code, m->session.ending.reason);
+  enum um_backoff_class c = um_verdict(m, code);
+  if (c == UM_BACKOFF_STOP)
+    return UVMQTT_OFF;
   return (int64_t)um_backoff_next(&m->backoff, c, random64());
 }
 

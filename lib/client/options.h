@@ -32,6 +32,7 @@ struct um_options {
   uvmqtt_auth_cb on_auth; /* not NULL when auth_method is not */
   uvmqtt_redirect_cb on_redirect;
   uvmqtt_water_cb on_water;
+  uvmqtt_retry_cb on_retry;
 };
 
 /* The errors of uvmqtt_new. *ret needs um_options_done on success only. */
