@@ -44,6 +44,36 @@ UVMQTT_EXTERN int uvmqtt_new(uv_loop_t *loop, const uvmqtt_options_t *options,
  * attempt it tries at once. UV_EINVAL (m is NULL), UV_ECANCELED (closing). */
 UVMQTT_EXTERN int uvmqtt_connect(uvmqtt_t *m);
 
+/* What uvmqtt_go changes, for this attempt and those to come. What is NULL (and
+ * {NULL, 0}) stays as it is. Everything is copied. */
+typedef struct uvmqtt_change_s {
+  size_t size; /* UVMQTT_CHANGE_INIT sets it */
+  /* 0: go. A negative code, of libuv's or of ours: no attempt now; it ends with
+   * this code as if it had failed, in UVMQTT_PHASE_PREPARE, and the next one
+   * follows as UVMQTT_RETRY_... says. */
+  int refuse;
+  /* As the option. Ends all redirects. With credentials: these, unless the
+   * fields below say others. */
+  const char *url;
+  /* Not told to a server that a redirect was followed to without them. */
+  const char *username;
+  uvmqtt_bytes_t password;
+  bool no_credentials; /* forget those so far */
+  const uvmqtt_message_t *will;
+  bool no_will; /* forget the one so far */
+} uvmqtt_change_t;
+
+#define UVMQTT_CHANGE_INIT .size = sizeof(uvmqtt_change_t)
+
+/* Answers .on_before_connect, inside that callback or later. change may be
+ * NULL: go with what there is. When on_disconnect came first the question is
+ * void. Refused with an error nothing has changed and the question is still
+ * open: UV_EINVAL, UVMQTT_ESTALE (no question is open), UVMQTT_EURL, _EUTF8,
+ * _ETOPIC (Will), _EQOS (Will), _EPROPERTY (Will), _ETOOBIG (Will), _ENOTSUP (a
+ * password without user name, pinned to 3.1.1), UV_ENOMEM, UV_ECANCELED
+ * (closing). */
+UVMQTT_EXTERN int uvmqtt_go(uvmqtt_t *m, const uvmqtt_change_t *change);
+
 /* Sends an application message. Legal at any time: what cannot be sent now
  * waits in the queue, in order, across reconnects.
  *

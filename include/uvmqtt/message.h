@@ -192,9 +192,20 @@ typedef enum {
   UVMQTT_REDIRECT_FOLLOW_WITH_CREDENTIALS,
 } uvmqtt_redirect_verdict_t;
 
+/* An attempt to connect that is about to begin: see .on_before_connect. */
+typedef struct uvmqtt_attempt_s {
+  uint32_t attempt; /* as in uvmqtt_disconnect_t */
+  const char *host; /* where it leads, be it by a redirect */
+  uint16_t port;
+  int last_code;       /* how the attempt or connection before ended; 0: well,
+                          or there was none */
+  uint8_t last_reason; /* the server's, 0 when none */
+} uvmqtt_attempt_t;
+
 /* Where in its life a connection was. */
 #define UVMQTT_PHASE_MAP(X)                                                    \
   X(NONE, "none")                                                              \
+  X(PREPARE, "prepare")       /* .on_before_connect has not answered */        \
   X(RESOLVE, "resolve")       /* looking up the host name */                   \
   X(CONNECT, "connect")       /* opening the transport */                      \
   X(PROXY, "proxy")           /* asking a proxy for the way */                 \

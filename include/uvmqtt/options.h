@@ -106,6 +106,8 @@ typedef uvmqtt_redirect_verdict_t (*uvmqtt_redirect_cb)(
 typedef uvmqtt_retry_t (*uvmqtt_retry_cb)(uvmqtt_t *m,
                                           const uvmqtt_error_t *error,
                                           uvmqtt_retry_t proposed);
+typedef void (*uvmqtt_before_connect_cb)(uvmqtt_t *m,
+                                         const uvmqtt_attempt_t *attempt);
 typedef void (*uvmqtt_water_cb)(uvmqtt_t *m, bool high);
 
 typedef struct uvmqtt_options_s {
@@ -253,6 +255,13 @@ typedef struct uvmqtt_options_s {
    * and so is the sixth redirect without a stable connection in between, after
    * which the client begins again with its url. */
   uvmqtt_redirect_cb on_redirect;
+
+  /* Comes at the beginning of each attempt, before anything is looked up or
+   * opened, and must be answered with uvmqtt_go: there, or later, when what is
+   * needed has been fetched (a fresh token, ...). Until then the client is
+   * UVMQTT_STATE_CONNECTING in UVMQTT_PHASE_PREPARE; connect_timeout runs.
+   * NULL: nobody is asked. */
+  uvmqtt_before_connect_cb on_before_connect;
 
   /* Overrides that table: asked before each wait, just before on_disconnect,
    * with what went wrong and the class the client would choose; returns the

@@ -6,6 +6,7 @@
 #include "client/backoff.h"
 #include "client/loop.h"
 #include "client/options.h"
+#include "client/prepare.h"
 #include "client/redirect.h"
 #include "client/stay.h"
 #include "client/verdict.h"
@@ -55,6 +56,7 @@ struct uvmqtt_s {
   struct um_past past;
   struct um_backoff backoff;
   struct um_redirect redirect;
+  struct um_prepare prepare;
   struct um_stay stay;
   struct um_leave leave;
   int64_t retry_in;

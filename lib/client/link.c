@@ -17,7 +17,8 @@ static void enter(uvmqtt_t *m, uvmqtt_state_t next) {
   static const uint8_t successors[] = {
 #define TO(state) (1u << UVMQTT_STATE_##state)
       [UVMQTT_STATE_OFFLINE] = TO(CONNECTING) | TO(CLOSED),
-      [UVMQTT_STATE_CONNECTING] = TO(ONLINE) | TO(DISCONNECTING) | TO(CLOSED),
+      [UVMQTT_STATE_CONNECTING] = TO(ONLINE) | TO(DISCONNECTING) | TO(WAITING) |
+                                  TO(OFFLINE) | TO(CLOSED),
       [UVMQTT_STATE_ONLINE] = TO(DISCONNECTING) | TO(CLOSED),
       [UVMQTT_STATE_DISCONNECTING] =
           TO(WAITING) | TO(CONNECTING) | TO(OFFLINE) | TO(CLOSED),
@@ -87,6 +88,21 @@ static int make_stream(uvmqtt_t *m) {
 
 static void wait_again(uvmqtt_t *m, int code);
 
+/* The user had his word. */
+static void open_stream(uvmqtt_t *m) {
+  int r;
+  if (m->closing || !um_prepare_answered(m, &r))
+    return;
+  if (r == 0)
+    r = make_stream(m);
+  if (r) {
+    wait_again(m, r);
+    return;
+  }
+  m->stream_closing = false;
+  m->stream->ops->connect(m->stream);
+}
+
 static void open_link(uvmqtt_t *m) {
   m->kicked = false;
   m->heard_connack = false;
@@ -94,20 +110,16 @@ static void open_link(uvmqtt_t *m) {
   m->was_stable = false;
   m->stats.attempts++;
   m->address[0] = '\0';
+  um_prepare_note(m);
   um_report_clear(m);
   um_session_opening(&m->session);
   um_redirect_open(m);
-  int r = make_stream(m);
-  if (r) {
-    wait_again(m, r);
-    return;
-  }
-  m->stream_closing = false;
   enter(m, UVMQTT_STATE_CONNECTING);
   if (m->closing)
     return;
   m->deadline = um_pump_now(m) + m->options.connect_timeout;
-  m->stream->ops->connect(m->stream);
+  um_prepare_ask(m);
+  open_stream(m);
 }
 
 void um_link_progress(uvmqtt_t *m) {
@@ -191,12 +203,33 @@ static void decide(uvmqtt_t *m, int code) {
     m->wanted = false;
 }
 
+/* The attempt ended before there was a stream that had to be closed. */
+static void wait_again(uvmqtt_t *m, int code) {
+  bool left = m->leave.asked && code == UV_ECANCELED;
+  um_report_error(m, left ? 0 : code, um_report_phase(m));
+  um_prepare_forget(m);
+  decide(m, code);
+  if (m->leave.draining && !m->wanted)
+    end_drain(m, 0);
+  bool again = m->wanted;
+  enter(m, again ? UVMQTT_STATE_WAITING : UVMQTT_STATE_OFFLINE);
+  if (again)
+    m->deadline = um_pump_now(m) + (uint64_t)m->retry_in;
+  um_report_disconnect(m, false);
+  um_loop_mark(m->loop, m); /* to leave */
+}
+
 void um_link_failed(uvmqtt_t *m, int code) {
   bool was_online = m->state == UVMQTT_STATE_ONLINE;
   bool left = m->session.state == UM_SESSION_LEAVING ||
               (m->leave.asked && code == UV_ECANCELED);
-  if (m->closing || m->stream == NULL || m->stream_closing)
+  if (m->closing || m->stream_closing)
     return;
+  if (m->stream == NULL) {
+    if (m->state == UVMQTT_STATE_CONNECTING)
+      wait_again(m, code);
+    return;
+  }
   um_link_progress(m);
   um_report_error(m, left ? 0 : code, um_report_phase(m));
   cut(m, code);
@@ -207,17 +240,6 @@ void um_link_failed(uvmqtt_t *m, int code) {
     m->leave.status = code;
   enter(m, UVMQTT_STATE_DISCONNECTING);
   um_report_disconnect(m, was_online);
-}
-
-/* No stream could be made: as if an attempt had failed at once. */
-static void wait_again(uvmqtt_t *m, int code) {
-  um_report_error(m, code, UVMQTT_PHASE_CONNECT);
-  decide(m, code);
-  uvmqtt_state_t from = m->state;
-  m->state = m->wanted ? UVMQTT_STATE_WAITING : UVMQTT_STATE_OFFLINE;
-  m->deadline = m->wanted ? um_pump_now(m) + (uint64_t)m->retry_in : UM_NEVER;
-  um_report_disconnect(m, false);
-  um_report_state(m, from);
 }
 
 /* Wanted again by a uvmqtt_connect that came while the stream was closing:
@@ -326,6 +348,8 @@ static void step_connect(uvmqtt_t *m) {
   if (m->state == UVMQTT_STATE_OFFLINE ||
       (m->state == UVMQTT_STATE_WAITING && m->kicked))
     open_link(m);
+  else if (m->state == UVMQTT_STATE_CONNECTING)
+    open_stream(m); /* if the user has answered */
 }
 
 void um_link_step(uvmqtt_t *m) {

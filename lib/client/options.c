@@ -253,6 +253,7 @@ static void read_callbacks(const uvmqtt_options_t *o, struct um_options *ret) {
   ret->on_redirect = o->on_redirect;
   ret->on_water = o->on_water;
   ret->on_retry = o->on_retry;
+  ret->on_before_connect = o->on_before_connect;
 }
 
 static void hide_secrets(struct um_session_config *c) {

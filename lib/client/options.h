@@ -5,7 +5,7 @@
 
 #include "client/url.h"
 #include "session/session.h"
-#include <uvmqtt/options.h>
+#include <uvmqtt/client.h>
 
 struct um_options {
   struct um_url url;
@@ -33,10 +33,15 @@ struct um_options {
   uvmqtt_redirect_cb on_redirect;
   uvmqtt_water_cb on_water;
   uvmqtt_retry_cb on_retry;
+  uvmqtt_before_connect_cb on_before_connect;
 };
 
 /* The errors of uvmqtt_new. *ret needs um_options_done on success only. */
 int um_options_read(const uvmqtt_options_t *from, struct um_options *ret);
+/* All of it or, with an error of uvmqtt_go, nothing. *ret_moved: the URL leads
+ * to another host or port now. */
+int um_options_change(struct um_options *o, const uvmqtt_change_t *change,
+                      bool *ret_moved);
 /* What the session says from now on: with user name, password and Will, or, to
  * a server that may not know them, without. */
 void um_options_lend(struct um_options *o, bool secrets);

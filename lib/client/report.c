@@ -64,8 +64,10 @@ uvmqtt_phase_t um_report_phase(const uvmqtt_t *m) {
     return UVMQTT_PHASE_ONLINE;
   if (m->session.state != UM_SESSION_DOWN)
     return UVMQTT_PHASE_HANDSHAKE;
-  return m->stream == NULL ? UVMQTT_PHASE_NONE
-                           : (uvmqtt_phase_t)m->stream->phase;
+  if (m->stream != NULL)
+    return (uvmqtt_phase_t)m->stream->phase;
+  return m->state == UVMQTT_STATE_CONNECTING ? um_prepare_phase(m)
+                                             : UVMQTT_PHASE_NONE;
 }
 
 void um_report_clear(uvmqtt_t *m) {

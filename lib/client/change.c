@@ -1,0 +1,84 @@
+/* Options that may change before an attempt: read like those of uvmqtt_new,
+ * into a set of their own, and then exchanged. */
+#include "client/options.h"
+
+#include "base/alloc.h"
+#include <string.h>
+
+static bool same_server(const struct um_url *a, const struct um_url *b) {
+  return a->port == b->port && strcmp(a->host, b->host) == 0;
+}
+
+/* Those in a new URL win over the old ones. */
+static int keeps_credentials(const uvmqtt_change_t *c, bool *ret) {
+  struct um_url url;
+  *ret = !c->no_credentials;
+  if (c->url == NULL)
+    return 0;
+  int r = um_url_parse(c->url, &url);
+  if (r)
+    return r;
+  *ret = *ret && url.username == NULL;
+  um_url_done(&url);
+  return 0;
+}
+
+/* What uvmqtt_new would have been told; the URL of nowhere is not used. */
+static int wish_for(const struct um_options *o, const uvmqtt_change_t *c,
+                    uvmqtt_options_t *ret) {
+  bool keep;
+  int r = keeps_credentials(c, &keep);
+  *ret = (uvmqtt_options_t){
+      UVMQTT_OPTIONS_INIT,     .url = c->url == NULL ? "mqtt://-" : c->url,
+      .client_id = "-",        .version = o->config.version,
+      .username = c->username, .password = c->password,
+      .will = c->will};
+  if (keep && ret->username == NULL)
+    ret->username = o->username;
+  if (keep && c->password.data == NULL && c->password.len == 0)
+    ret->password = (uvmqtt_bytes_t){o->password, o->password_len};
+  return r;
+}
+
+static void swap_credentials(struct um_options *a, struct um_options *b) {
+  char *username = a->username;
+  uint8_t *password = a->password;
+  size_t len = a->password_len;
+  a->username = b->username;
+  a->password = b->password;
+  a->password_len = b->password_len;
+  b->username = username;
+  b->password = password;
+  b->password_len = len;
+}
+
+static void swap_url(struct um_options *a, struct um_options *b) {
+  struct um_url url = a->url;
+  a->url = b->url;
+  b->url = url;
+}
+
+static void swap_will(struct um_options *a, struct um_options *b) {
+  struct um_op *will = a->will;
+  a->will = b->will;
+  b->will = will;
+}
+
+int um_options_change(struct um_options *o, const uvmqtt_change_t *change,
+                      bool *ret_moved) {
+  uvmqtt_options_t wish;
+  struct um_options next;
+  int r = wish_for(o, change, &wish);
+  if (r == 0)
+    r = um_options_read(&wish, &next);
+  if (r)
+    return r;
+  *ret_moved = change->url != NULL && !same_server(&o->url, &next.url);
+  swap_credentials(o, &next);
+  if (change->url != NULL)
+    swap_url(o, &next);
+  if (change->will != NULL || change->no_will)
+    swap_will(o, &next);
+  um_options_done(&next); /* the old ones, wiped */
+  return 0;
+}
