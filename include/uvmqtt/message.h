@@ -221,14 +221,32 @@ typedef enum {
 #undef X
 } uvmqtt_phase_t;
 
-/* What went wrong, in one place. */
+/* What went wrong, in one place. No string is NULL. Those that others wrote
+ * (marked *) are as they came, up to 255 bytes of them; detail and hint are fit
+ * to be shown, without control characters. */
 typedef struct uvmqtt_error_s {
   int code;             /* negative; 0 when nothing went wrong */
   uvmqtt_phase_t phase; /* when it happened */
   const char *address;  /* "127.0.0.1:1883", "" when none was reached */
-  uint8_t reason;       /* CONNACK or DISCONNECT reason code, 0 when none */
-  const char *reason_string; /* the server's own words, "" when none */
-  const char *hint;          /* one sentence in plain words; never NULL */
+  const char *hint;     /* what a person can do about it: one sentence */
+
+  /* MQTT: CONNACK or DISCONNECT */
+  uint8_t reason;               /* reason code, 0 when none */
+  const char *reason_string;    /* * the server's own words, "" when none */
+  const char *server_reference; /* * with 0x9C and 0x9D, else "" */
+
+  /* the way there: TLS, WebSocket, proxies */
+  const char *detail; /* the technical words, such as OpenSSL's errors from the
+                         first to the last; "" when none */
+  int status;         /* HTTP status, or the reply of a SOCKS5 proxy; 0: none */
+  int alert;          /* TLS alert, received or sent; -1: none */
+  int verify_code;    /* X509_V_ERR_... of OpenSSL, 0 when no certificate was
+                         the matter */
+  int verify_depth;   /* which one in the chain: 0 is the server's own */
+  const char *subject; /* * of that certificate, "" when none */
+  const char *names;   /* * that the server's is for, when ours is not among
+                          them; else "" */
+  long expired_days;   /* that it expired ago; 0: it did not */
 } uvmqtt_error_t;
 
 /* The end of a connection, or of an attempt to get one. */

@@ -4,6 +4,7 @@
 
 #include "base/err.h"
 #include "client/backoff.h"
+#include "client/hints.h"
 #include "client/loop.h"
 #include "client/options.h"
 #include "client/prepare.h"
@@ -15,8 +16,6 @@
 #include "session/session.h"
 #include <uv.h>
 #include <uvmqtt/client.h>
-
-#define UM_DETAIL_MAX 320u
 
 /* The user's wish to leave, from uvmqtt_disconnect until it is fulfilled. */
 struct um_leave {
@@ -64,7 +63,9 @@ struct uvmqtt_s {
   /* the latest error and the memory behind it */
   uvmqtt_error_t error;
   char address[64];
-  char reason_string[UM_REASON_STRING_MAX];
+  struct um_details *details;   /* NULL: none, or no memory for them */
+  uint8_t first[UM_HINT_FIRST]; /* of the server's bytes, for a hint */
+  uint8_t n_first;
 
   /* pump.c */
   struct um_handles handles; /* the timer */

@@ -110,6 +110,7 @@ static void open_link(uvmqtt_t *m) {
   m->was_stable = false;
   m->stats.attempts++;
   m->address[0] = '\0';
+  m->n_first = 0;
   um_prepare_note(m);
   um_report_clear(m);
   um_session_opening(&m->session);
@@ -439,6 +440,7 @@ static void on_left(uvmqtt_t *m) {
   uvmqtt_close_cb cb = m->close_cb;
   void *arg = m->close_arg;
   um_redirect_done(m);
+  um_report_clear(m);
   um_options_done(&m->options);
   um_free(m);
   if (cb != NULL)

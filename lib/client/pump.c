@@ -5,6 +5,7 @@
 #include "client/remote.h"
 #include "client/stay.h"
 #include <assert.h>
+#include <string.h>
 
 #define ROUNDS_MAX 16u /* writes of 64 KiB in one turn of the loop */
 #define HIGH_WATER (1024u * 1024)
@@ -205,11 +206,20 @@ static void on_connected(void *up) {
   um_loop_exit(m->loop);
 }
 
+/* What a server says first tells what it is. */
+static void keep_first(uvmqtt_t *m, const uint8_t *data, size_t len) {
+  size_t room = sizeof m->first - m->n_first, n = len < room ? len : room;
+  memcpy(m->first + m->n_first, data, n);
+  m->n_first = (uint8_t)(m->n_first + n);
+}
+
 static void on_bytes(void *up, uint8_t *data, size_t len) {
   uvmqtt_t *m = up;
   um_loop_enter(m->loop);
   m->stats.reads++;
   m->stats.bytes_received += len;
+  if (m->n_first < sizeof m->first)
+    keep_first(m, data, len);
   int r = um_session_feed(&m->session, now_of(m), data, len);
   if (r && !m->closing)
     um_link_failed(m, r);
