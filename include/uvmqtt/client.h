@@ -422,15 +422,21 @@ typedef struct uvmqtt_stats_s {
   size_t size; /* set it to sizeof(uvmqtt_stats_t) */
   uint64_t bytes_sent, bytes_received;
   uint64_t packets_sent, packets_received;
-  uint64_t writes, reads; /* system calls */
-  uint64_t attempts;      /* to connect */
-  uint64_t connects;      /* successful CONNACKs */
-  uint64_t unknown_acks;  /* acknowledgements nobody waited for */
-  uint64_t duplicates;    /* QoS 2 messages received again */
-  uint64_t queued;        /* now: requests not yet sent */
-  uint64_t inflight;      /* now: sent, not yet acknowledged */
-  uint64_t queued_bytes;  /* now: bytes held for both */
-  uint64_t late_replies;  /* answers that no request waited for */
+  uint64_t writes, reads;          /* system calls */
+  uint64_t attempts;               /* to connect */
+  uint64_t connects;               /* successful CONNACKs */
+  uint64_t unknown_acks;           /* acknowledgements nobody waited for */
+  uint64_t duplicates;             /* QoS 2 messages received again */
+  uint64_t queued;                 /* now: requests not yet sent */
+  uint64_t inflight;               /* now: sent, not yet acknowledged */
+  uint64_t queued_bytes;           /* now: bytes held for both */
+  uint64_t late_replies;           /* answers that no request waited for */
+  uint64_t sent[16], received[16]; /* packets by uvmqtt_packet_type_t */
+  uint64_t losses;   /* connections that ended without uvmqtt_disconnect */
+  uint64_t failures; /* attempts that ended before CONNACK */
+  uint64_t probes;   /* PINGREQs after sleep or uvmqtt_poke */
+  uint32_t ping_rtt; /* ms until the latest PINGRESP, 0 before the first */
+  uvmqtt_timings_t timings; /* of the latest successful attempt */
 } uvmqtt_stats_t;
 
 /* Fills *ret up to ret->size. UV_EINVAL when a pointer is NULL or size is 0. */

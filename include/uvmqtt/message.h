@@ -131,6 +131,16 @@ typedef void (*uvmqtt_handler_cb)(uvmqtt_t *m, const uvmqtt_message_t *message,
 typedef void (*uvmqtt_reply_cb)(uvmqtt_t *m, int status,
                                 const uvmqtt_message_t *reply, void *arg);
 
+/* Where the time of an attempt went, in ms; total is until CONNACK. */
+typedef struct uvmqtt_timings_s {
+  uint32_t prepare;               /* .on_before_connect */
+  uint32_t resolve;               /* looking up the name */
+  uint32_t connect;               /* until an address was connected */
+  uint32_t proxy, tls, websocket; /* their handshakes */
+  uint32_t handshake;             /* from CONNECT to CONNACK */
+  uint32_t total;
+} uvmqtt_timings_t;
+
 /* A successful CONNACK. The limits are those in force on this connection: what
  * the server said, or the standard's default where it said nothing. */
 typedef struct uvmqtt_connack_s {
@@ -144,6 +154,7 @@ typedef struct uvmqtt_connack_s {
   bool retain_available;
   const uvmqtt_property_t *properties;
   size_t n_properties;
+  const uvmqtt_timings_t *timings; /* of this attempt */
 } uvmqtt_connack_t;
 
 /* What server and client agreed on for this connection: what the server said,
@@ -339,6 +350,50 @@ typedef struct uvmqtt_notice_s {
   const char *filter;     /* SUBSCRIPTION_REFUSED: which; else NULL */
   uint8_t reason;         /* SUBSCRIPTION_REFUSED: why; else 0 */
 } uvmqtt_notice_t;
+
+/* Logging and tracing. What they show is never secret: no payload, user name,
+ * password, authentication data, header or property, and of a URL only host and
+ * port. Text of the server's, its Reason String, is shown; control characters
+ * become '?'. */
+typedef enum {
+  UVMQTT_LOG_ERROR,   /* the client gives up */
+  UVMQTT_LOG_WARNING, /* a connection or attempt failed; notices */
+  UVMQTT_LOG_INFO,    /* attempts, online, offline as asked for */
+  UVMQTT_LOG_DEBUG,   /* each step of the state */
+} uvmqtt_log_level_t;
+
+/* One packet, sent or received, without its secrets. "Sent" is: put into the
+ * buffer before the kernel. Fields that its type has not are 0, false or
+ * NULL. */
+typedef struct uvmqtt_trace_s {
+  bool sent;
+  uint8_t type;    /* uvmqtt_packet_type_t */
+  uint8_t version; /* 5, or 4 for MQTT 3.1.1 */
+  size_t length;   /* of all of it, bytes; before TLS and WebSocket */
+  int error;       /* received, but it could not be read: why. Nothing below
+                      counts then */
+  uint16_t id;     /* packet identifier */
+  uint8_t reason;  /* as on the wire; of SUBACK and UNSUBACK the first */
+  size_t n_properties;
+  const char *topic; /* of PUBLISH, "" when an alias stands for it; else the
+                        first filter */
+  uint16_t topic_alias;
+  size_t payload; /* bytes */
+  uint8_t qos;    /* of SUBSCRIBE that of the first filter */
+  bool retain, dup;
+  size_t n_filters;
+  const char *client_id; /* CONNECT */
+  bool clean_start;
+  uint16_t keep_alive;
+  bool session_present; /* CONNACK */
+} uvmqtt_trace_t;
+
+/* Writes a line such as "-> PUBLISH id=7 qos=1 topic=a/b payload=12 length=21"
+ * (topics are cut at 199 bytes), as snprintf does: at most size bytes with the
+ * NUL; returns the length that the whole has. buffer may be NULL with size 0.
+ * Any thread. */
+UVMQTT_EXTERN size_t uvmqtt_trace_print(const uvmqtt_trace_t *trace,
+                                        char *buffer, size_t size);
 
 UVMQTT_EXTERN const char *uvmqtt_phase_name(uvmqtt_phase_t phase);
 UVMQTT_EXTERN const char *uvmqtt_state_name(uvmqtt_state_t state);

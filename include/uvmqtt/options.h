@@ -108,6 +108,9 @@ typedef uvmqtt_retry_t (*uvmqtt_retry_cb)(uvmqtt_t *m,
                                           uvmqtt_retry_t proposed);
 typedef void (*uvmqtt_before_connect_cb)(uvmqtt_t *m,
                                          const uvmqtt_attempt_t *attempt);
+typedef void (*uvmqtt_log_cb)(uvmqtt_t *m, uvmqtt_log_level_t level,
+                              const char *text);
+typedef void (*uvmqtt_trace_cb)(uvmqtt_t *m, const uvmqtt_trace_t *trace);
 typedef void (*uvmqtt_water_cb)(uvmqtt_t *m, bool high);
 
 typedef struct uvmqtt_options_s {
@@ -273,6 +276,14 @@ typedef struct uvmqtt_options_s {
    * they have come down to low_water after that: once for each crossing. A
    * program that stops publishing in between holds little memory. */
   uvmqtt_water_cb on_water;
+
+  /* Lines for people, without an end of line. NULL costs nothing. */
+  uvmqtt_log_cb on_log;
+  /* Each packet where it is made or was read: the only callback that may come
+   * inside a call of yours (uvmqtt_publish, ...), and the only one in which you
+   * may not call the client, but for uvmqtt_get_data. NULL costs next to
+   * nothing. */
+  uvmqtt_trace_cb on_trace;
 
   void *data; /* uvmqtt_get_data returns it */
 } uvmqtt_options_t;

@@ -369,6 +369,9 @@ int uvmqtt_get_stats(const uvmqtt_t *m, uvmqtt_stats_t *ret) {
   const struct um_session *s = &m->session;
   uvmqtt_stats_t stats = m->stats;
   stats.size = ret->size;
+  memcpy(stats.sent, s->counters.sent, sizeof stats.sent);
+  memcpy(stats.received, s->counters.received, sizeof stats.received);
+  stats.ping_rtt = s->counters.ping_rtt;
   stats.packets_sent = s->counters.packets_sent;
   stats.packets_received = s->counters.packets_received;
   stats.unknown_acks = s->counters.unknown_acks;

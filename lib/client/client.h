@@ -10,6 +10,7 @@
 #include "client/prepare.h"
 #include "client/redirect.h"
 #include "client/stay.h"
+#include "client/timings.h"
 #include "client/verdict.h"
 #include "net/handles.h"
 #include "net/stream.h"
@@ -56,6 +57,7 @@ struct uvmqtt_s {
   struct um_backoff backoff;
   struct um_redirect redirect;
   struct um_prepare prepare;
+  struct um_stopwatch stopwatch;
   struct um_stay stay;
   struct um_leave leave;
   int64_t retry_in;

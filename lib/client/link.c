@@ -1,6 +1,7 @@
 #include "client/link.h"
 
 #include "base/alloc.h"
+#include "client/log.h"
 #include "client/pump.h"
 #include "client/remote.h"
 #include "client/report.h"
@@ -29,6 +30,7 @@ static void enter(uvmqtt_t *m, uvmqtt_state_t next) {
   assert(successors[from] >> next & 1);
   (void)successors;
   m->state = next;
+  um_timings_look(m);
   m->deadline = UM_NEVER;
   m->overdue = false;
   um_report_state(m, from);
@@ -100,6 +102,7 @@ static void open_stream(uvmqtt_t *m) {
     return;
   }
   m->stream_closing = false;
+  um_timings_look(m);
   m->stream->ops->connect(m->stream);
 }
 
@@ -115,7 +118,9 @@ static void open_link(uvmqtt_t *m) {
   um_report_clear(m);
   um_session_opening(&m->session);
   um_redirect_open(m);
+  um_timings_begin(m);
   enter(m, UVMQTT_STATE_CONNECTING);
+  um_log_attempt(m);
   if (m->closing)
     return;
   m->deadline = um_pump_now(m) + m->options.connect_timeout;
@@ -125,6 +130,7 @@ static void open_link(uvmqtt_t *m) {
 
 void um_link_progress(uvmqtt_t *m) {
   memcpy(m->address, m->stream->address, sizeof m->address);
+  um_timings_look(m);
 }
 
 static bool secure_enough(const uvmqtt_t *m) {
@@ -147,6 +153,7 @@ static int greet(uvmqtt_t *m) {
 void um_link_connected(uvmqtt_t *m) {
   um_link_progress(m);
   int r = greet(m);
+  um_timings_look(m);
   if (r)
     um_link_failed(m, r);
   else
@@ -158,6 +165,7 @@ void um_link_online(uvmqtt_t *m) {
   m->online_since = um_pump_now(m);
   m->stats.connects++;
   enter(m, UVMQTT_STATE_ONLINE);
+  m->stats.timings = m->stopwatch.timings;
 }
 
 /* Ending. */

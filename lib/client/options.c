@@ -253,6 +253,9 @@ static void read_callbacks(const uvmqtt_options_t *o, struct um_options *ret) {
   ret->on_redirect = o->on_redirect;
   ret->on_water = o->on_water;
   ret->on_retry = o->on_retry;
+  ret->on_log = o->on_log;
+  ret->on_trace = o->on_trace;
+  ret->config.trace = o->on_trace != NULL;
   ret->on_before_connect = o->on_before_connect;
 }
 

@@ -33,6 +33,8 @@ struct um_options {
   uvmqtt_redirect_cb on_redirect;
   uvmqtt_water_cb on_water;
   uvmqtt_retry_cb on_retry;
+  uvmqtt_log_cb on_log;
+  uvmqtt_trace_cb on_trace;
   uvmqtt_before_connect_cb on_before_connect;
 };
 

@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include "client/link.h"
+#include "client/log.h"
 #include "client/remote.h"
 #include "client/stay.h"
 #include <assert.h>
@@ -268,9 +269,12 @@ const struct um_stream_up um_pump_up = {
 
 static void connected(void *up, const uvmqtt_connack_t *connack) {
   uvmqtt_t *m = up;
+  uvmqtt_connack_t c = *connack;
   um_link_online(m);
+  c.timings = &m->stats.timings;
+  um_log_online(m, &c);
   if (m->options.on_connect != NULL && !m->closing)
-    m->options.on_connect(m, connack);
+    m->options.on_connect(m, &c);
 }
 
 static void message(void *up, const uvmqtt_message_t *message) {
@@ -303,6 +307,7 @@ static void notice(void *up, const uvmqtt_notice_t *from) {
   uvmqtt_t *m = up;
   uvmqtt_notice_t notice = *from;
   notice.text = texts[from->kind];
+  um_log_notice(m, &notice);
   if (m->options.on_notice != NULL && !m->closing)
     m->options.on_notice(m, &notice);
 }
@@ -322,6 +327,12 @@ static void water(void *up, bool high) {
     m->options.on_water(m, high);
 }
 
+static void trace(void *up, const uvmqtt_trace_t *trace) {
+  uvmqtt_t *m = up;
+  if (!m->closing)
+    m->options.on_trace(m, trace);
+}
+
 const struct um_session_events um_pump_events = {
     .connected = connected,
     .message = message,
@@ -330,5 +341,6 @@ const struct um_session_events um_pump_events = {
     .notice = notice,
     .auth = auth,
     .water = water,
+    .trace = trace,
     .commit = NULL, /* memory store: nothing waits */
 };

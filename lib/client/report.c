@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include "client/hints.h"
+#include "client/log.h"
 #include "client/text.h"
 #include "net/fault.h"
 #include <stdio.h>
@@ -118,6 +119,7 @@ void um_report_state(uvmqtt_t *m, uvmqtt_state_t from) {
       .error = &m->error,
       .retry_in = m->state == UVMQTT_STATE_WAITING ? m->retry_in : UVMQTT_OFF,
   };
+  um_log_state(m, &step);
   if (m->options.on_state != NULL && !m->closing)
     m->options.on_state(m, &step);
 }
@@ -127,6 +129,9 @@ void um_report_disconnect(uvmqtt_t *m, bool was_online) {
                                     .was_online = was_online,
                                     .attempt = m->attempt,
                                     .retry_in = m->retry_in};
+  m->stats.losses += was_online && m->error.code != 0;
+  m->stats.failures += !was_online && m->error.code != 0;
+  um_log_end(m, &disconnect);
   if (m->options.on_disconnect != NULL && !m->closing)
     m->options.on_disconnect(m, &disconnect);
 }

@@ -50,8 +50,10 @@ void um_stay_step(uvmqtt_t *m) {
   m->stay.poked = false;
   if (m->state == UVMQTT_STATE_WAITING)
     m->kicked = m->wanted;
-  else if (m->state == UVMQTT_STATE_ONLINE) /* no memory: keep alive is there */
-    um_session_probe(&m->session, um_pump_now(m), probe_within(m));
+  if (m->state != UVMQTT_STATE_ONLINE)
+    return;
+  int r = um_session_probe(&m->session, um_pump_now(m), probe_within(m));
+  m->stats.probes += r == 0; /* no memory: the Keep Alive is there */
 }
 
 /* Bytes that nobody takes. */

@@ -9,6 +9,7 @@
 #include "session/greet.h"
 #include "session/pending.h"
 #include "session/send.h"
+#include "session/trace.h"
 #include "session/withdraw.h"
 #include "wire/reason.h"
 #include <assert.h>
@@ -199,14 +200,27 @@ static bool may_tell(const struct um_session *s, const struct um_packet *p) {
   return true;
 }
 
+static int decode(struct um_session *s, struct um_span frame,
+                  struct um_packet *ret) {
+  int r = um_decode(frame, &s->scratch, ret);
+  if (s->config->trace)
+    um_trace_received(s, frame, ret, r);
+  return r == 0 && !may_tell(s, ret) ? UVMQTT_EPROTOCOL : r;
+}
+
+static int receive_311_connack(struct um_session *s, struct um_span frame) {
+  if (s->config->trace)
+    um_trace_received(s, frame, NULL, UVMQTT_EVERSION);
+  return um_greet_recv_311_connack(s, frame);
+}
+
 static int receive(struct um_session *s, struct um_span frame) {
   struct um_packet p;
   s->counters.packets_received++;
+  s->counters.received[frame.data[0] >> 4]++;
   if (um_greet_is_311_connack(s, frame))
-    return um_greet_recv_311_connack(s, frame);
-  int r = um_decode(frame, &s->scratch, &p);
-  if (r == 0 && !may_tell(s, &p))
-    r = UVMQTT_EPROTOCOL;
+    return receive_311_connack(s, frame);
+  int r = decode(s, frame, &p);
   if (r)
     return unreadable(s, frame, r);
   const struct rx_rule *rule = &rx[p.type];

@@ -77,6 +77,7 @@ struct um_session_config {
   uint64_t high_water, low_water; /* of the bytes held; high 0: no event */
   bool refuse_offline_qos0;
   bool manual_ack;
+  bool trace;
   uint32_t chunk_threshold; /* 0: none is handed out in parts */
   uint64_t seed; /* random: makes Correlation Data of ours hard to guess */
 };
@@ -90,7 +91,9 @@ struct um_session_events {
   void (*notice)(void *up, const uvmqtt_notice_t *notice);
   void (*auth)(void *up, const uvmqtt_auth_t *auth);
   void (*water)(void *up, bool high); /* inside settle only */
-  um_commit_fn commit;                /* NULL: memory store */
+  /* With config->trace, where a packet is made or was read: inside any call. */
+  void (*trace)(void *up, const uvmqtt_trace_t *trace);
+  um_commit_fn commit; /* NULL: memory store */
 };
 
 /* Why feed or tick failed, for the error object. Valid until the next opening
@@ -106,6 +109,7 @@ struct um_ending {
 struct um_session_counters {
   uint64_t packets_sent, packets_received, unknown_acks, duplicates,
       late_replies;
+  uint64_t sent[16], received[16]; /* by packet type */
   uint32_t ping_rtt; /* ms, of the latest PINGREQ that was answered */
 };
 
