@@ -73,6 +73,38 @@ typedef struct uvmqtt_change_s {
  * password without user name, pinned to 3.1.1), UV_ENOMEM, UV_ECANCELED
  * (closing). */
 UVMQTT_EXTERN int uvmqtt_go(uvmqtt_t *m, const uvmqtt_change_t *change);
+/* What the clients of one loop may do together, so that a thousand of them do
+ * not storm a server that has come back. A client that may not begin to connect
+ * yet is WAITING, in line with the others, first come, first served; first
+ * connects count like all others. */
+typedef struct uvmqtt_loop_limits_s {
+  size_t size;         /* UVMQTT_LOOP_LIMITS_INIT sets it; must come first */
+  uint32_t handshakes; /* on their way from look-up to CONNACK at once, default
+                          32. Those that take longer than a second count no
+                          more, so a server that does not answer cannot keep
+                          clients of others waiting */
+  uint32_t reconnects; /* attempts begun in any second, default 200; a tenth of
+                          them may be at once. UVMQTT_FOREVER: no bound */
+} uvmqtt_loop_limits_t;
+
+#define UVMQTT_LOOP_LIMITS_INIT .size = sizeof(uvmqtt_loop_limits_t)
+
+/* Legal at any time while the loop has a client of ours, else UV_ENOENT; they
+ * hold until the last one has closed. On the loop's thread. UV_EINVAL: NULL, or
+ * a wrong size. */
+UVMQTT_EXTERN int uvmqtt_loop_limits(uv_loop_t *loop,
+                                     const uvmqtt_loop_limits_t *limits);
+
+/* Answers an on_resolve, from it or later: status 0 and n addresses in the
+ * order of your wish ("192.0.2.1", "2001:db8::1", "fe80::1%eth0"; the first 16
+ * count), copied, or a negative status and none. When the attempt is over or
+ * .resolve_timeout has passed the question is void: UVMQTT_ESTALE, and nothing
+ * happens. UV_EINVAL: m is NULL, an address is not numeric, status is positive,
+ * or 0 with no address; the question stays. UV_ENOMEM. UV_ECANCELED (closing).
+ */
+UVMQTT_EXTERN int uvmqtt_resolved(uvmqtt_t *m, uint64_t id,
+                                  const char *const *addresses, size_t n,
+                                  int status);
 
 /* Sends an application message. Legal at any time: what cannot be sent now
  * waits in the queue, in order, across reconnects.
@@ -385,6 +417,20 @@ typedef struct uvmqtt_disconnect_options_s {
 UVMQTT_EXTERN int uvmqtt_disconnect(uvmqtt_t *m,
                                     const uvmqtt_disconnect_options_t *options,
                                     uvmqtt_request_cb cb, void *arg);
+
+/* The answer to .on_ws_headers: n (0 is fine) headers of this handshake, each
+ * as uvmqtt_header_t tells, copied, our copies wiped once they are sent. Legal
+ * inside the callback and later, once for each question; when on_disconnect
+ * came first the question is void.
+ *
+ * UV_EINVAL (m or headers is NULL), UVMQTT_EHEADER (the question stays open),
+ * UV_EALREADY (there is no question), UV_ENOMEM (it stays open), UV_ECANCELED
+ * (closing). */
+UVMQTT_EXTERN int uvmqtt_ws_headers(uvmqtt_t *m, const uvmqtt_header_t *headers,
+                                    size_t n);
+/* The other answer: there are none to be had now. The attempt ends with
+ * UVMQTT_EHEADERS, and a later one asks again. */
+UVMQTT_EXTERN int uvmqtt_ws_fail(uvmqtt_t *m);
 
 typedef void (*uvmqtt_close_cb)(void *arg);
 

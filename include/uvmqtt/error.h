@@ -48,7 +48,17 @@ extern "C" {
   X(EFULL, -5038, "queue is full")                                             \
   X(EDEADLOCK, -5039, "would wait for itself")                                 \
   X(ECONFLICT, -5040, "conflicts with another handler of this filter")         \
-  X(ENOCALLBACK, -5045, "set a message callback before subscribing")
+  X(ENOCALLBACK, -5045, "set a message callback before subscribing")           \
+  /* on the way to the server */                                               \
+  X(EWSHANDSHAKE, -5060, "the server refused to speak WebSocket")              \
+  X(EWSPROTOCOL, -5061, "the server broke the WebSocket protocol")             \
+  X(EWSCLOSED, -5062, "the server closed the WebSocket with an error code")    \
+  X(EPROXY, -5063, "the proxy did not make the connection")                    \
+  X(EPROXYAUTH, -5064, "the proxy wants other credentials")                    \
+  X(EPROXYPROTOCOL, -5065, "what the proxy said is not its protocol")          \
+  X(EHEADER, -5066, "invalid HTTP header or path")                             \
+  X(EHEADERS, -5067, "the program could not make the HTTP headers")            \
+  X(EPATH, -5068, "invalid socket path")
 
 typedef enum {
 #define X(name, number, text) UVMQTT_##name = number,

@@ -7,12 +7,14 @@
 #define UVMQTT_OPTIONS_H
 
 #include <uvmqtt/message.h>
+#include <uvmqtt/way.h>
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
 #define UVMQTT_OFF (-1)
+#define UVMQTT_SERVERS_MAX 15
 #define UVMQTT_FOREVER 0xFFFFFFFFu
 
 typedef enum {
@@ -112,13 +114,65 @@ typedef void (*uvmqtt_log_cb)(uvmqtt_t *m, uvmqtt_log_level_t level,
                               const char *text);
 typedef void (*uvmqtt_trace_cb)(uvmqtt_t *m, const uvmqtt_trace_t *trace);
 typedef void (*uvmqtt_water_cb)(uvmqtt_t *m, bool high);
+typedef void (*uvmqtt_ws_headers_cb)(uvmqtt_t *m);
+typedef int (*uvmqtt_socket_cb)(uvmqtt_t *m, int fd, int family);
+
+/* A name whose addresses are asked for, see on_resolve. */
+typedef struct uvmqtt_lookup_s {
+  const char *host;
+  uint16_t port;
+  uint64_t id; /* for uvmqtt_resolved; never 0, never used again */
+} uvmqtt_lookup_t;
+
+typedef void (*uvmqtt_resolve_cb)(uvmqtt_t *m, const uvmqtt_lookup_t *lookup);
 
 typedef struct uvmqtt_options_s {
   size_t size; /* UVMQTT_OPTIONS_INIT sets it; must come first */
 
-  /* Where to. "mqtt://host", "mqtt://host:port", "mqtt://user:pw@host",
-   * "mqtt://[::1]:1883"; port 1883 when none is given. Required. */
+  /* Where to. Required.
+   *
+   *   "mqtt://host", "mqtt://host:port", "mqtt://[::1]", "mqtt://user:pw@host"
+   *   "ws://host:port/path?query": MQTT over WebSocket (chapter 6)
+   *   "unix:///run/mosquitto.sock": a unix socket, up to 107 bytes (the
+   * system's limit, else UVMQTT_EPATH) "unix:@name": one with an abstract name,
+   * Linux only
+   *
+   * Ports when none is given: mqtt 1883, ws 80. A WebSocket's path is "/mqtt"
+   * when none is given. What is no letter, digit or one of "-._~" in user,
+   * password and host may be written as %XX; the path is used as it is. A
+   * scheme that the library was built without is UVMQTT_ENOTSUP. */
   const char *url;
+
+  /* Further servers, as URLs of the same scheme as url (else UVMQTT_EURL): host
+   * and port only, everything else is that of url and of these options; at
+   * most UVMQTT_SERVERS_MAX. The servers are equal: the session is expected at
+   * whichever is reached.
+   *
+   * Each attempt begins with url and takes the servers in order: two addresses
+   * of each (one IPv6, one IPv4, where there are) and then the next two, at
+   * most 16 of a server. After attempt_delay, or as soon as one has failed, the
+   * next address is tried beside those under way [RFC 8305, 5]; the first that
+   * connects is taken. An address that failed in the last minute (did not
+   * connect, or did but ended before CONNACK) goes last; clients of a loop
+   * share that memory. When none connects the error that says most is told. A
+   * redirect leads to its server alone. */
+  const char *const *servers;
+  size_t n_servers;
+
+  /* How sockets are made; nothing of this is for unix sockets. What fails here
+   * has failed the address at hand. */
+  const char *bind_address;  /* numeric, to connect from; addresses of the other
+                                family are not reached then. NULL: any.
+                                Something else is UV_EINVAL */
+  const char *interface;     /* SO_BINDTODEVICE, 1 to 15 bytes; Linux only, else
+                                connecting fails with UV_ENOTSUP. NULL: any */
+  uint32_t tcp_keepalive;    /* s until the first probe, default 0: none; MQTT
+                                has its own */
+  uint32_t tcp_user_timeout; /* ms that bytes may stay unacknowledged before the
+                                kernel gives up; Linux only. Default 0: the
+                                system's */
+  bool tcp_delay;            /* let the kernel wait to fill segments (Nagle),
+                                which costs time; default off: TCP_NODELAY */
 
   /* 1 to 65,535 bytes of UTF-8. NULL: a random "uvmqtt-..." one, kept for the
    * life of the object. "": the server assigns one (5.0); on 3.1.1 only legal
@@ -222,18 +276,31 @@ typedef struct uvmqtt_options_s {
 
   /* Time, in ms. */
   uint32_t connect_timeout; /* from the look-up to CONNACK, default 30,000 */
-  uint32_t address_timeout; /* for each address tried, default 10,000 */
+  uint32_t address_timeout; /* for each address to connect, default 10,000 */
+  int64_t attempt_delay;    /* until the next address is tried as well, default
+                               250; UVMQTT_OFF: all at once */
+  uint32_t handshake_timeout; /* for each of proxy, TLS and WebSocket, default
+                                 10,000 */
+  uint32_t connack_timeout;   /* from CONNECT to CONNACK, default 0: only
+                                 connect_timeout counts */
+  uint32_t resolve_timeout;   /* for each name, default 5,000. When the name
+                                 server does not answer in time, or says that it
+                                 cannot now, the addresses found last are used,
+                                 if there were any on this loop. Names are looked
+                                 up anew for each attempt, once for all clients
+                                 of the loop that ask at the same time; numbers
+                                 are not */
+  uint32_t reconnect_min;     /* first back-off, default 1,000 */
+  int64_t reconnect_max;      /* greatest back-off, default 60,000; UVMQTT_OFF:
+                                one attempt, no reconnecting. A server that
+                                refuses us (bad password, ...), is busy or gave
+                                our session to another client is left alone for
+                                30, 5 or 10 s at least, whatever this says */
+  uint32_t reconnect_stable;  /* online for so long resets it, default 10,000 */
   /* Online with bytes to send, of which the kernel takes none for so long: the
    * server is given up (UVMQTT_ESTALLED). Up to 4,294,967,295. Default: twice
    * the Keep Alive in force, 120,000 without one. UVMQTT_OFF: never. */
   int64_t write_timeout;
-  uint32_t reconnect_min;    /* first back-off, default 1,000 */
-  int64_t reconnect_max;     /* greatest back-off, default 60,000; UVMQTT_OFF:
-                               one attempt, no reconnecting. A server that
-                               refuses us (bad password, ...), is busy or gave
-                               our session to another client is left alone for
-                               30, 5 or 10 s at least, whatever this says */
-  uint32_t reconnect_stable; /* online for so long resets it, default 10,000 */
 
   /* Callbacks; each may be NULL. All come from the loop. Any call is legal in
    * any of them, uvmqtt_close too. */
@@ -271,6 +338,14 @@ typedef struct uvmqtt_options_s {
    * class.
    */
   uvmqtt_retry_cb on_retry;
+  /* Each TCP socket before it connects, with its descriptor and AF_INET or
+   * AF_INET6: to mark, to protect from a VPN, to set what has no option.
+   * Returns 0, or a negative code, with which this address has failed. */
+  uvmqtt_socket_cb on_socket;
+
+  /* Asked instead of the system's resolver, for each host that is no number, in
+   * each attempt; answer with uvmqtt_resolved, there or later. */
+  uvmqtt_resolve_cb on_resolve;
 
   /* With high true when the bytes held reached high_water, with false when
    * they have come down to low_water after that: once for each crossing. A
@@ -286,6 +361,31 @@ typedef struct uvmqtt_options_s {
   uvmqtt_trace_cb on_trace;
 
   void *data; /* uvmqtt_get_data returns it */
+
+  /* "socks5h://user:password@host:port" (RFC 1928, port 1080) or
+   * "http://user:password@host:port" (CONNECT, port 8080); the login may be
+   * missing, NULL is no proxy. All but unix sockets (UV_EINVAL) goes through
+   * it, and it looks up the server's name. Else UVMQTT_EURL. The login travels
+   * to the proxy in clear text; user name and password have up to 255 bytes
+   * each. Through a proxy a server counts as local (.plain_credentials) only
+   * when the proxy is on this machine and the url has 127/8 or ::1 in it. */
+  const char *proxy;
+
+  /* WebSocket only. */
+  const char *ws_path; /* "/mqtt?x=y"; wins over the URL's. Without blanks,
+                          '#' and what is not ASCII, else UVMQTT_EHEADER */
+  /* Further headers of the handshake, such as Authorization or Cookie; see
+   * uvmqtt_header_t. Over ws:// anybody on the way can read them. */
+  const uvmqtt_header_t *ws_headers;
+  size_t n_ws_headers;
+  /* Asked on each connection, when all below the WebSocket is up, for more
+   * headers: for signatures and tokens that do not last. It must answer with
+   * uvmqtt_ws_headers or uvmqtt_ws_fail, inside or later; until then the
+   * handshake waits, and .connect_timeout runs. */
+  uvmqtt_ws_headers_cb on_ws_headers;
+  /* Go on with a server that does not confirm the sub-protocol "mqtt", against
+   * the standard ([MQTT-6.0.0-4]); one that names another is still refused. */
+  bool ws_any_subprotocol;
 } uvmqtt_options_t;
 
 #define UVMQTT_OPTIONS_INIT .size = sizeof(uvmqtt_options_t)

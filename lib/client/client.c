@@ -25,6 +25,8 @@ static void init(uvmqtt_t *m, uv_loop_t *loop, void *data) {
   m->data = data;
   m->armed = m->deadline = m->leave.deadline = UM_NEVER;
   m->retry_in = UVMQTT_OFF;
+  um_lookups_init(&m->lookups);
+  um_turn_init(&m->turn);
   um_report_clear(m);
 }
 

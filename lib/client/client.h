@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "client/backoff.h"
 #include "client/hints.h"
+#include "client/lookup.h"
 #include "client/loop.h"
 #include "client/options.h"
 #include "client/prepare.h"
@@ -48,17 +49,22 @@ struct uvmqtt_s {
   bool heard_connack;
   struct um_stream *stream; /* NULL when there is none */
   bool stream_closing;
+  bool ws_asked; /* for headers, and waits for the answer */
   uint32_t attempt;
   bool was_stable; /* the next attempt is the first again */
   uint64_t online_since;
-  uint64_t deadline; /* of the state: connect time-out, back-off */
-  bool overdue;      /* deadline passed once; read once more, then act */
+  uint64_t deadline;   /* of the state: connect time-out, back-off */
+  uint64_t connect_by; /* connecting: whatever the phase */
+  int phase;           /* connecting: of the deadline */
+  bool overdue;        /* deadline passed once; read once more, then act */
   struct um_past past;
   struct um_backoff backoff;
   struct um_redirect redirect;
   struct um_prepare prepare;
   struct um_stopwatch stopwatch;
   struct um_stay stay;
+  struct um_lookups lookups;
+  struct um_turn turn; /* to connect, among the loop's clients */
   struct um_leave leave;
   int64_t retry_in;
 

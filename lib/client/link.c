@@ -17,9 +17,9 @@
 static void enter(uvmqtt_t *m, uvmqtt_state_t next) {
   static const uint8_t successors[] = {
 #define TO(state) (1u << UVMQTT_STATE_##state)
-      [UVMQTT_STATE_OFFLINE] = TO(CONNECTING) | TO(CLOSED),
       [UVMQTT_STATE_CONNECTING] = TO(ONLINE) | TO(DISCONNECTING) | TO(WAITING) |
                                   TO(OFFLINE) | TO(CLOSED),
+      [UVMQTT_STATE_OFFLINE] = TO(CONNECTING) | TO(WAITING) | TO(CLOSED),
       [UVMQTT_STATE_ONLINE] = TO(DISCONNECTING) | TO(CLOSED),
       [UVMQTT_STATE_DISCONNECTING] =
           TO(WAITING) | TO(CONNECTING) | TO(OFFLINE) | TO(CLOSED),
@@ -33,6 +33,8 @@ static void enter(uvmqtt_t *m, uvmqtt_state_t next) {
   um_timings_look(m);
   m->deadline = UM_NEVER;
   m->overdue = false;
+  if (next != UVMQTT_STATE_CONNECTING && next != UVMQTT_STATE_WAITING)
+    um_loop_done_asking(m->loop, m);
   um_report_state(m, from);
 }
 
@@ -66,25 +68,39 @@ static void end_drain(uvmqtt_t *m, int status) {
 
 static void close_stream(uvmqtt_t *m) {
   m->stream_closing = true;
-  m->throttled = m->not_reading = false;
+  m->throttled = m->not_reading = m->ws_asked = false;
   m->write_error = 0;
   m->stream->ops->close(m->stream);
 }
 
 /* Opening. */
 
+static size_t servers_of(const uvmqtt_t *m,
+                         struct um_server ret[UM_SERVERS_MAX]) {
+  static const struct um_servers none = {.n = 0};
+  const struct um_url *first = um_redirect_target(m);
+  bool redirected = first != &m->options.url;
+  return um_servers_list(first, redirected ? &none : &m->options.servers, ret);
+}
+
 static int make_stream(uvmqtt_t *m) {
-  const struct um_url *url = um_redirect_target(m);
-  struct um_server server = {.host = url->host, .port = url->port};
+  struct um_server servers[UM_SERVERS_MAX];
+  bool own_names = m->options.on_resolve != NULL;
+  struct um_way_route way;
   struct um_route route = {
       .loop = m->loop->uv,
-      .transport = UM_TRANSPORT_TCP,
-      .servers = &server,
-      .n_servers = 1,
+      .servers = servers,
+      .n_servers = servers_of(m, servers),
       .address_timeout = m->options.address_timeout,
+      .attempt_delay = m->options.attempt_delay,
+      .resolve_timeout = m->options.resolve_timeout,
+      .names = own_names ? &m->lookups.names : &m->loop->resolver.names,
+      .grudges = &m->loop->grudges,
+      .socket = &m->options.socket.net,
       .unref = m->handles.unref,
       .read_buffer = uv_buf_init((char *)m->loop->read_buffer, UM_READ_BUFFER),
   };
+  um_way_fill(m, um_redirect_target(m), &route, &way);
   return um_route_open(&route, &um_pump_up, m, &m->stream);
 }
 
@@ -106,7 +122,23 @@ static void open_stream(uvmqtt_t *m) {
   m->stream->ops->connect(m->stream);
 }
 
+/* When is only known about: those before it may leave or take their time. */
+static void stand_in_line(uvmqtt_t *m, uint64_t when) {
+  uint64_t now = um_pump_now(m);
+  m->kicked = false;
+  if (m->state != UVMQTT_STATE_WAITING) {
+    m->retry_in = when > now ? (int64_t)(when - now) : 1;
+    enter(m, UVMQTT_STATE_WAITING);
+  }
+  m->deadline = when;
+}
+
 static void open_link(uvmqtt_t *m) {
+  uint64_t when;
+  if (!um_loop_ask(m->loop, m, &when)) {
+    stand_in_line(m, when);
+    return;
+  }
   m->kicked = false;
   m->heard_connack = false;
   m->attempt = m->was_stable ? 1 : m->attempt + 1;
@@ -123,14 +155,26 @@ static void open_link(uvmqtt_t *m) {
   um_log_attempt(m);
   if (m->closing)
     return;
-  m->deadline = um_pump_now(m) + m->options.connect_timeout;
+  m->connect_by = um_pump_now(m) + m->options.connect_timeout;
+  m->deadline = m->connect_by;
+  m->phase = UVMQTT_PHASE_CONNECT;
   um_prepare_ask(m);
   open_stream(m);
+}
+
+/* Each phase from the handshakes on has its own time, within that of all. */
+static void begin_phase(uvmqtt_t *m, int phase, uint32_t ms) {
+  uint64_t until = um_pump_now(m) + ms;
+  m->phase = phase;
+  m->deadline = ms != 0 && until < m->connect_by ? until : m->connect_by;
+  m->overdue = false;
 }
 
 void um_link_progress(uvmqtt_t *m) {
   memcpy(m->address, m->stream->address, sizeof m->address);
   um_timings_look(m);
+  if (m->state == UVMQTT_STATE_CONNECTING && m->stream->phase > m->phase)
+    begin_phase(m, m->stream->phase, m->options.handshake_timeout);
 }
 
 static bool secure_enough(const uvmqtt_t *m) {
@@ -152,6 +196,7 @@ static int greet(uvmqtt_t *m) {
 
 void um_link_connected(uvmqtt_t *m) {
   um_link_progress(m);
+  begin_phase(m, UVMQTT_PHASE_HANDSHAKE, m->options.connack_timeout);
   int r = greet(m);
   um_timings_look(m);
   if (r)
@@ -162,6 +207,7 @@ void um_link_connected(uvmqtt_t *m) {
 
 void um_link_online(uvmqtt_t *m) {
   m->heard_connack = true;
+  um_grudge_forget(&m->loop->grudges, m->address);
   m->online_since = um_pump_now(m);
   m->stats.connects++;
   enter(m, UVMQTT_STATE_ONLINE);
@@ -196,6 +242,15 @@ static int64_t next_delay(uvmqtt_t *m, int code) {
   return (int64_t)um_backoff_next(&m->backoff, c, random64());
 }
 
+/* It connected and then was no good: others first, next time. */
+static void remember_failure(uvmqtt_t *m, bool left) {
+  bool reached = m->stream->phase > UVMQTT_PHASE_CONNECT ||
+                 m->session.state != UM_SESSION_DOWN;
+  if (reached && !left && !m->session.ending.retry_now &&
+      m->state == UVMQTT_STATE_CONNECTING)
+    um_grudge_bear(&m->loop->grudges, m->address, um_pump_now(m));
+}
+
 /* Says the last word, if there is one, and cuts. */
 static void cut(uvmqtt_t *m, int code) {
   if (m->session.state == UM_SESSION_FAILED)
@@ -215,6 +270,7 @@ static void decide(uvmqtt_t *m, int code) {
 /* The attempt ended before there was a stream that had to be closed. */
 static void wait_again(uvmqtt_t *m, int code) {
   bool left = m->leave.asked && code == UV_ECANCELED;
+  um_loop_done_asking(m->loop, m);
   um_report_error(m, left ? 0 : code, um_report_phase(m));
   um_prepare_forget(m);
   decide(m, code);
@@ -241,6 +297,7 @@ void um_link_failed(uvmqtt_t *m, int code) {
   }
   um_link_progress(m);
   um_report_error(m, left ? 0 : code, um_report_phase(m));
+  remember_failure(m, left);
   cut(m, code);
   decide(m, code);
   if (m->leave.draining && !m->wanted)
@@ -354,8 +411,9 @@ static void step_leave(uvmqtt_t *m) {
 }
 
 static void step_connect(uvmqtt_t *m) {
+  bool called = m->kicked || um_turn_in_line(&m->turn);
   if (m->state == UVMQTT_STATE_OFFLINE ||
-      (m->state == UVMQTT_STATE_WAITING && m->kicked))
+      (m->state == UVMQTT_STATE_WAITING && called))
     open_link(m);
   else if (m->state == UVMQTT_STATE_CONNECTING)
     open_stream(m); /* if the user has answered */
@@ -449,6 +507,7 @@ static void on_left(uvmqtt_t *m) {
   void *arg = m->close_arg;
   um_redirect_done(m);
   um_report_clear(m);
+  um_lookups_done(&m->lookups);
   um_options_done(&m->options);
   um_free(m);
   if (cb != NULL)
@@ -483,6 +542,7 @@ void um_link_tear_down(uvmqtt_t *m) {
   }
   m->torn_down = true;
   m->state = UVMQTT_STATE_CLOSED;
+  um_loop_done_asking(m->loop, m);
   if (m->stream != NULL && !m->stream_closing)
     close_stream(m);
   cancel_all(m);

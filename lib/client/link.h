@@ -3,13 +3,14 @@
  * user callbacks and so find the client closing afterwards, except where it
  * says otherwise.
  *
- *   OFFLINE        nothing open.        next: CONNECTING (wanted), CLOSED
+ *   OFFLINE        nothing open.        next: CONNECTING, WAITING, CLOSED
  *   CONNECTING     user asked, stream opens, CONNECT sent.
  *                  next: ONLINE, DISCONNECTING; without a stream yet: WAITING,
  *                  OFFLINE
  *   ONLINE         CONNACK came.        next: DISCONNECTING
  *   DISCONNECTING  stream is closing.   next: WAITING, CONNECTING, OFFLINE
- *   WAITING        back-off.            next: CONNECTING, OFFLINE, CLOSED
+ *   WAITING        back-off, or in line with the loop's other clients.
+ *                                       next: CONNECTING, OFFLINE, CLOSED
  *   CLOSED         after uvmqtt_close
  */
 #ifndef UM_CLIENT_LINK_H

@@ -47,6 +47,8 @@ static struct um_loop *make(uv_loop_t *uv) {
   um_list_init(&l->clients);
   um_list_init(&l->dirty);
   um_handles_init(&l->handles, uv, true, l);
+  um_resolver_init(&l->resolver, &l->handles);
+  um_budget_init(&l->budget);
   um_list_push(&loops, &l->link);
   return l;
 }
@@ -90,6 +92,7 @@ void um_loop_leave(struct um_loop *l, struct uvmqtt_s *m,
   }
   l->left = left;
   l->last = m;
+  um_resolver_close(&l->resolver);
   um_handles_close(&l->handles, on_closed);
 }
 
@@ -137,6 +140,43 @@ void um_loop_mark(struct um_loop *l, struct uvmqtt_s *m) {
     um_list_push(&l->dirty, &m->in_dirty);
   if (l->depth == 0)
     ask_for_turn(l);
+}
+
+/* Whose turn it is looks for itself whether it can go. */
+static void call_foremost(struct um_loop *l) {
+  struct um_turn *t = um_budget_foremost(&l->budget);
+  if (t != NULL)
+    um_loop_mark(l, um_list_of(t, struct uvmqtt_s, turn));
+}
+
+bool um_loop_ask(struct um_loop *l, struct uvmqtt_s *m, uint64_t *ret_when) {
+  uint64_t when = 0;
+  bool go = um_budget_ask(&l->budget, &m->turn, uv_hrtime() / 1000, &when);
+  *ret_when = when / 1000 + 1;
+  if (go)
+    call_foremost(l);
+  return go;
+}
+
+void um_loop_done_asking(struct um_loop *l, struct uvmqtt_s *m) {
+  if (um_list_empty(&m->turn.link))
+    return;
+  um_budget_leave(&l->budget, &m->turn);
+  call_foremost(l);
+}
+
+int uvmqtt_loop_limits(uv_loop_t *loop, const uvmqtt_loop_limits_t *limits) {
+  if (loop == NULL || limits == NULL || limits->size != sizeof *limits)
+    return UV_EINVAL;
+  uv_once(&once, init_registry);
+  uv_mutex_lock(&mutex);
+  struct um_loop *l = find(loop);
+  uv_mutex_unlock(&mutex);
+  if (l == NULL)
+    return UV_ENOENT;
+  um_budget_limit(&l->budget, limits->handshakes, limits->reconnects);
+  call_foremost(l);
+  return 0;
 }
 
 static bool owns(const struct uvmqtt_s *m, const uv_handle_t *h) {

@@ -1,6 +1,7 @@
 /* client/loop.h: what the clients of one uv loop share: the read buffer, the
- * spare out buffer, the list of clients that want service, and the depth of
- * our callbacks on the stack.
+ * spare out buffer, look-ups of names and which addresses failed, who may
+ * connect when, the list of clients that want service, and the depth of our
+ * callbacks on the stack.
  *
  * Made by the first client of a loop, freed when the last one has closed,
  * found by its uv_loop_t in a process-wide list under a mutex that is taken
@@ -10,7 +11,10 @@
 
 #include "base/buf.h"
 #include "base/list.h"
+#include "client/budget.h"
+#include "net/grudge.h"
 #include "net/handles.h"
+#include "net/resolve.h"
 #include <uv.h>
 
 struct uvmqtt_s;
@@ -26,8 +30,11 @@ struct um_loop {
   struct um_handles handles;
   struct um_pool pool; /* for out buffers */
   uint8_t *read_buffer;
-  uint64_t (*slept_clock)(void);       /* um_bootclock_slept, or a test's */
-  uint64_t slept, looked;              /* see stay.h */
+  uint64_t (*slept_clock)(void); /* um_bootclock_slept, or a test's */
+  uint64_t slept, looked;        /* see stay.h */
+  struct um_resolver resolver;
+  struct um_grudges grudges;
+  struct um_budget budget;
   void (*left)(struct uvmqtt_s *last); /* see um_loop_leave */
   struct uvmqtt_s *last;
 };
@@ -49,6 +56,12 @@ void um_loop_exit(struct um_loop *l);
 /* This client wants um_pump_service: when our outermost callback unwinds, or,
  * outside of all, in the next turn of the loop. */
 void um_loop_mark(struct um_loop *l, struct uvmqtt_s *m);
+
+/* In line with the others: may m begin to connect now? If not, *ret_when (ms)
+ * is when to ask again; um_pump_service comes sooner when its turn does. */
+bool um_loop_ask(struct um_loop *l, struct uvmqtt_s *m, uint64_t *ret_when);
+/* m is online, has failed or wants no more. */
+void um_loop_done_asking(struct um_loop *l, struct uvmqtt_s *m);
 
 /* Is the handle one of any client of its loop? *ret_client is whose, NULL for
  * a shared one. */

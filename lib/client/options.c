@@ -21,6 +21,9 @@ enum {
   LOW_WATER_PART = 4,      /* of high water */
   CONNECT_TIMEOUT = 30000, /* ms */
   ADDRESS_TIMEOUT = 10000,
+  ATTEMPT_DELAY = 250,
+  RESOLVE_TIMEOUT = 5000,
+  HANDSHAKE_TIMEOUT = 10000,
   RECONNECT_MIN = 1000,
   RECONNECT_MAX = 60000,
   RECONNECT_STABLE = 10000,
@@ -113,6 +116,9 @@ static int read_numbers(const uvmqtt_options_t *o, struct um_options *ret) {
     r = UM_EINVAL;
   if (r == 0 && o->write_timeout > UINT32_MAX)
     r = UM_EINVAL;
+  if (r == 0)
+    r = read_number(o->attempt_delay, ATTEMPT_DELAY, UINT32_MAX,
+                    &ret->attempt_delay);
   if (r)
     return r;
   if (ret->reconnect_max == 0) /* off; for those who call uvmqtt_connect */
@@ -132,6 +138,9 @@ static int read_numbers(const uvmqtt_options_t *o, struct um_options *ret) {
   c->drop_properties = o->drop_properties;
   ret->connect_timeout = or_default(o->connect_timeout, CONNECT_TIMEOUT);
   ret->address_timeout = or_default(o->address_timeout, ADDRESS_TIMEOUT);
+  ret->resolve_timeout = or_default(o->resolve_timeout, RESOLVE_TIMEOUT);
+  ret->handshake_timeout = or_default(o->handshake_timeout, HANDSHAKE_TIMEOUT);
+  ret->connack_timeout = o->connack_timeout;
   ret->reconnect_min = or_default(o->reconnect_min, RECONNECT_MIN);
   ret->reconnect_stable = or_default(o->reconnect_stable, RECONNECT_STABLE);
   ret->write_timeout = o->write_timeout;
@@ -251,6 +260,7 @@ static void read_callbacks(const uvmqtt_options_t *o, struct um_options *ret) {
   ret->on_notice = o->on_notice;
   ret->on_auth = o->on_auth;
   ret->on_redirect = o->on_redirect;
+  ret->on_resolve = o->on_resolve;
   ret->on_water = o->on_water;
   ret->on_retry = o->on_retry;
   ret->on_log = o->on_log;
@@ -290,7 +300,14 @@ static void point_config(struct um_options *o) {
 }
 
 static int read_url(const uvmqtt_options_t *o, struct um_options *ret) {
-  return o->url == NULL ? UVMQTT_EURL : um_url_parse(o->url, &ret->url);
+  int r = o->url == NULL ? UVMQTT_EURL : um_url_parse(o->url, &ret->url);
+  if (r == 0)
+    r = um_servers_read(o, &ret->servers);
+  return r ? r : um_socket_wishes_read(o, &ret->socket);
+}
+
+static int read_way(const uvmqtt_options_t *o, struct um_options *ret) {
+  return um_way_read(o, &ret->url, &ret->way);
 }
 
 static int read_inbox(const uvmqtt_options_t *o, struct um_options *ret) {
@@ -303,9 +320,9 @@ static int read_inbox(const uvmqtt_options_t *o, struct um_options *ret) {
 
 static int read_all(const uvmqtt_options_t *o, struct um_options *ret) {
   static int (*const steps[])(const uvmqtt_options_t *, struct um_options *) = {
-      read_url,        read_numbers,  read_water, read_client_id,
-      read_username,   read_password, read_auth,  read_will,
-      read_properties, read_inbox,    read_seed,
+      read_url,       read_way,        read_numbers,  read_water,
+      read_client_id, read_username,   read_password, read_auth,
+      read_will,      read_properties, read_inbox,    read_seed,
   };
   int r = read_modes(o, &ret->config);
   for (size_t i = 0; r == 0 && i < sizeof steps / sizeof steps[0]; i++)
@@ -337,6 +354,9 @@ void um_options_done(struct um_options *o) {
   um_free(o->auth_method);
   um_free(o->client_id);
   um_url_done(&o->url);
+  um_way_done(&o->way);
+  um_servers_done(&o->servers);
+  um_socket_wishes_done(&o->socket);
   um_op_free(&o->pool, o->will);
   um_op_free(&o->pool, o->properties);
   um_op_pool_done(&o->pool);

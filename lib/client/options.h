@@ -3,12 +3,19 @@
 #ifndef UM_CLIENT_OPTIONS_H
 #define UM_CLIENT_OPTIONS_H
 
+#include "client/servers.h"
+#include "client/socket.h"
 #include "client/url.h"
+#include "client/way.h"
 #include "session/session.h"
 #include <uvmqtt/client.h>
 
+/* Stays where it was read. */
 struct um_options {
   struct um_url url;
+  struct um_way way;
+  struct um_servers servers; /* beside it */
+  struct um_socket_wishes socket;
   struct um_session_config config; /* points into what is below */
   char *client_id;
   char *username;
@@ -19,7 +26,8 @@ struct um_options {
   struct um_op *will;
   struct um_op *properties;
   bool plain_credentials;
-  uint32_t connect_timeout, address_timeout;
+  uint32_t connect_timeout, address_timeout, attempt_delay, resolve_timeout;
+  uint32_t handshake_timeout, connack_timeout;
   uint32_t reconnect_min, reconnect_max, reconnect_stable;
   bool reconnect;
   int64_t write_timeout; /* ms, 0: as the Keep Alive says, UVMQTT_OFF */
@@ -31,6 +39,7 @@ struct um_options {
   uvmqtt_notice_cb on_notice;
   uvmqtt_auth_cb on_auth; /* not NULL when auth_method is not */
   uvmqtt_redirect_cb on_redirect;
+  uvmqtt_resolve_cb on_resolve;
   uvmqtt_water_cb on_water;
   uvmqtt_retry_cb on_retry;
   uvmqtt_log_cb on_log;

@@ -168,6 +168,7 @@ void um_pump_service(uvmqtt_t *m) {
   um_stay_step(m);
   if (!m->closing)
     um_link_step(m);
+  um_lookups_serve(m);
   if (!m->closing)
     read_on(m);
   if (!m->closing && may_write(m)) {

@@ -2,28 +2,30 @@
 
 #include "base/alloc.h"
 #include "base/err.h"
+#include "net/http.h"
+#include "net/pipe.h"
 #include <stdbool.h>
 #include <string.h>
 
 #define PORT_MAX 65535u
 #define HOST_MAX 253u
 
-static const struct {
+static const struct scheme {
   const char *prefix;
   uint16_t port;
+  enum um_transport transport;
+  const char *path; /* NULL: its URLs have none */
 } schemes[] = {
-    {"mqtt://", 1883},
+    {"mqtt://", 1883, UM_TRANSPORT_TCP, NULL},
+    {"unix:", 0, UM_TRANSPORT_UNIX, NULL},
+    {"ws://", 80, UM_TRANSPORT_WS, "/mqtt"},
 };
 
-/* What follows the scheme; NULL when it is none of ours. */
-static char *after_scheme(char *text, uint16_t *ret_port) {
-  for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++) {
-    size_t len = strlen(schemes[i].prefix);
-    if (strncmp(text, schemes[i].prefix, len) != 0)
-      continue;
-    *ret_port = schemes[i].port;
-    return text + len;
-  }
+/* NULL when it is none of ours. */
+static const struct scheme *scheme_of(const char *text) {
+  for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++)
+    if (strncmp(text, schemes[i].prefix, strlen(schemes[i].prefix)) == 0)
+      return &schemes[i];
   return NULL;
 }
 
@@ -112,17 +114,62 @@ static bool legal_host(const char *host) {
   return strpbrk(host, "/?#@\\\"<>") == NULL;
 }
 
-static bool parse(char *text, struct um_url *u) {
-  char *s = after_scheme(text, &u->default_port);
-  if (s == NULL)
-    return false;
-  u->port = u->default_port;
+/* "mqtt://host/" is the same as without the slash. */
+static void cut_slash(char *s) {
   size_t len = strlen(s);
-  if (len != 0 && s[len - 1] == '/') /* "mqtt://host/" is the same */
+  if (len != 0 && s[len - 1] == '/')
     s[len - 1] = '\0';
-  if (!parse_authority(s, u))
+}
+
+/* The path keeps its percent signs; the slash it begins with goes to its
+ * place by a step to the left, as the authority needs a NUL. */
+static bool cut_path(char **s, const char *otherwise, struct um_url *u) {
+  char *text = *s, *path = text + strcspn(text, "/?");
+  u->path = otherwise;
+  if (*path == '\0')
+    return true;
+  if (*path == '?')
+    return false; /* "ws://host?x": write "ws://host/?x" */
+  memmove(text - 1, text, (size_t)(path - text));
+  path[-1] = '\0';
+  *s = text - 1;
+  u->path = path;
+  return um_http_legal_path(path);
+}
+
+static bool parse_scheme(char **s, struct um_url *u) {
+  const struct scheme *scheme = scheme_of(*s);
+  if (scheme == NULL)
     return false;
-  return percent_decode(u->host) && legal_host(u->host);
+  *s += strlen(scheme->prefix);
+  u->transport = scheme->transport;
+  u->port = u->default_port = scheme->port;
+  if (scheme->path != NULL)
+    return cut_path(s, scheme->path, u);
+  if (scheme->transport != UM_TRANSPORT_UNIX)
+    cut_slash(*s);
+  return true;
+}
+
+/* The host, with what surrounds it. */
+static bool parse_host(char *s, struct um_url *u) {
+  return parse_authority(s, u) && percent_decode(u->host) &&
+         legal_host(u->host);
+}
+
+/* "unix:/path", "unix:///path", "unix:@name" */
+static int parse_socket(char *s, struct um_url *u) {
+  u->host = strncmp(s, "///", 3) == 0 ? s + 2 : s;
+  return percent_decode(u->host) ? um_pipe_check(u->host) : UVMQTT_EURL;
+}
+
+static int parse(char *text, struct um_url *u) {
+  char *s = text;
+  if (!parse_scheme(&s, u))
+    return UVMQTT_EURL;
+  if (u->transport == UM_TRANSPORT_UNIX)
+    return parse_socket(s, u);
+  return parse_host(s, u) ? 0 : UVMQTT_EURL;
 }
 
 void um_url_done(struct um_url *u) {
@@ -136,11 +183,56 @@ int um_url_parse(const char *text, struct um_url *ret) {
   u.memory = um_memdup(text, u.size);
   if (u.memory == NULL)
     return UM_ENOMEM;
-  if (!parse(u.memory, &u)) {
+  int r = parse(u.memory, &u);
+  if (r)
+    um_url_done(&u);
+  else
+    *ret = u;
+  return r;
+}
+
+static const struct proxy_scheme {
+  const char *prefix;
+  uint16_t port;
+  enum um_proxy_kind kind;
+} proxy_schemes[] = {
+    {"socks5h://", 1080, UM_PROXY_SOCKS5},
+    {"http://", 8080, UM_PROXY_HTTP},
+};
+
+static const struct proxy_scheme *proxy_scheme_of(const char *text) {
+  size_t n = sizeof proxy_schemes / sizeof proxy_schemes[0];
+  for (const struct proxy_scheme *s = proxy_schemes; s < proxy_schemes + n; s++)
+    if (strncmp(text, s->prefix, strlen(s->prefix)) == 0)
+      return s;
+  return NULL;
+}
+
+/* What a SOCKS5 login can say (RFC 1929); it does no harm elsewhere. */
+static bool legal_login(const struct um_url *u) {
+  if (u->username == NULL)
+    return true;
+  return *u->username != '\0' && strlen(u->username) <= UINT8_MAX &&
+         (u->password == NULL || strlen(u->password) <= UINT8_MAX);
+}
+
+int um_url_parse_proxy(const char *text, struct um_url *ret,
+                       enum um_proxy_kind *ret_kind) {
+  const struct proxy_scheme *scheme = proxy_scheme_of(text);
+  if (scheme == NULL)
+    return UVMQTT_EURL;
+  struct um_url u = {.size = strlen(text) + 1, .port = scheme->port};
+  u.memory = um_memdup(text, u.size);
+  if (u.memory == NULL)
+    return UM_ENOMEM;
+  char *s = u.memory + strlen(scheme->prefix);
+  cut_slash(s);
+  if (!parse_host(s, &u) || !legal_login(&u)) {
     um_url_done(&u);
     return UVMQTT_EURL;
   }
   *ret = u;
+  *ret_kind = scheme->kind;
   return 0;
 }
 
@@ -153,14 +245,20 @@ static int take_reference(struct um_url *u) {
 
 int um_url_elsewhere(const struct um_url *from, const char *reference,
                      struct um_url *ret) {
+  if (from->transport == UM_TRANSPORT_UNIX)
+    return UVMQTT_EURL; /* a host is nothing we could reach */
   size_t len = strcspn(reference, " ");
-  struct um_url u = {.size = len + 1,
+  size_t path_size = from->path == NULL ? 0 : strlen(from->path) + 1;
+  struct um_url u = {.size = len + 1 + path_size,
+                     .transport = from->transport,
                      .port = from->default_port,
                      .default_port = from->default_port};
   u.memory = um_calloc(1, u.size);
   if (u.memory == NULL)
     return UM_ENOMEM;
   memcpy(u.memory, reference, len);
+  if (path_size > 0)
+    u.path = memcpy(u.memory + len + 1, from->path, path_size);
   int r = take_reference(&u);
   if (r == 0)
     *ret = u;

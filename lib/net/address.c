@@ -67,6 +67,13 @@ size_t um_address_order(const struct addrinfo *found, struct um_address *ret,
   return n;
 }
 
+void um_address_set_port(struct um_address *a, uint16_t port) {
+  if (a->u.any.sa_family == AF_INET6)
+    a->u.in6.sin6_port = htons(port);
+  else
+    a->u.in.sin_port = htons(port);
+}
+
 static void print6(const struct sockaddr_in6 *in6, char *ret, size_t size) {
   char ip[INET6_ADDRSTRLEN] = "", zone[UV_IF_NAMESIZE] = "";
   size_t len = sizeof zone;

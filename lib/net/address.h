@@ -23,6 +23,8 @@ int um_address_parse(const char *host, uint16_t port, struct um_address *ret);
 size_t um_address_order(const struct addrinfo *found, struct um_address *ret,
                         size_t max);
 
+void um_address_set_port(struct um_address *a, uint16_t port);
+
 /* "192.0.2.1:1883", "[fe80::1%eth0]:1883" */
 void um_address_print(const struct um_address *a, char *ret, size_t size);
 

@@ -4,9 +4,8 @@
 #include <assert.h>
 #include <string.h>
 
-#define OUT_MAX                                                                \
-  (16u << 20) /* what waits for below; the owner holds far less                \
-               */
+#define OUT_MAX (16u << 20)  /* waits for below; the owner holds far less */
+#define KEEP_MAX (16u << 10) /* memory that an empty buffer keeps */
 
 static struct um_filter *of(struct um_stream *s) {
   return (struct um_filter *)s;
@@ -28,11 +27,18 @@ static void steer(struct um_filter *f) {
 
 /* Writing. */
 
+static void slim(struct um_buf *b) {
+  if (b->len == 0 && b->cap > KEEP_MAX)
+    um_buf_release(b);
+}
+
 static int send_down(struct um_filter *f) {
   size_t taken = 0;
   if (f->below->busy || f->out.len == 0)
     return 0;
-  return f->below->ops->write(f->below, &f->out, &taken);
+  int r = f->below->ops->write(f->below, &f->out, &taken);
+  slim(&f->out);
+  return r;
 }
 
 /* Of the owner's bytes, those that are with the kernel by now: all, once
@@ -55,6 +61,14 @@ int um_filter_flush(struct um_filter *f) {
   return r;
 }
 
+/* Something of the layer's own may still wait for below. */
+static int pass_down(struct um_filter *f, struct um_buf *bytes) {
+  if (f->out.len > 0)
+    return um_buf_append(&f->out, um_buf_head(bytes), bytes->len);
+  um_buf_swap(&f->out, bytes);
+  return 0;
+}
+
 static int write_in_vain(struct um_filter *f, struct um_buf *bytes) {
   um_buf_consume(bytes, bytes->len);
   if (f->state != UM_FILTER_UP)
@@ -71,7 +85,7 @@ static int filter_write(struct um_stream *s, struct um_buf *bytes,
   if (f->state != UM_FILTER_UP || f->doom != 0)
     return write_in_vain(f, bytes);
   f->owed += bytes->len;
-  int r = f->own->write(f, bytes);
+  int r = f->own->write == NULL ? pass_down(f, bytes) : f->own->write(f, bytes);
   um_buf_consume(bytes, bytes->len);
   if (r == 0)
     r = send_down(f);
@@ -124,6 +138,13 @@ static size_t give(struct um_filter *f, uint8_t *data, size_t len) {
   return n;
 }
 
+size_t um_filter_pass(struct um_filter *f, uint8_t *data, size_t len) {
+  if (len == 0 || f->state != UM_FILTER_UP || !um_filter_reading(f))
+    return 0;
+  f->stream.up->bytes(f->stream.up_arg, data, len);
+  return len;
+}
+
 static void after_giving(struct um_filter *f, int r) {
   if (f->state >= UM_FILTER_ENDED)
     return;
@@ -159,6 +180,7 @@ static void on_turn(void *arg) {
   if (!um_filter_reading(f) || f->giving)
     return;
   um_buf_consume(&f->in, give(f, um_buf_head(&f->in), f->in.len));
+  slim(&f->in);
   after_giving(f, 0);
 }
 
@@ -218,6 +240,7 @@ void um_filter_end_later(struct um_filter *f, int status) {
   if (f->state >= UM_FILTER_ENDED || f->doom != 0)
     return;
   f->doom = status;
+  f->below->ops->read(f->below, false);
   um_handles_turn(&f->handles, on_turn);
 }
 
@@ -227,9 +250,20 @@ static void on_ended(void *up, int status) {
     return;
   if (f->stream.fault == NULL)
     f->stream.fault = f->below->fault;
-  if (f->own->ended != NULL)
+  if (f->doom != 0)
+    status = f->doom; /* what was wrong before is the reason */
+  else if (f->own->ended != NULL)
     status = f->own->ended(f, status);
   um_filter_end(f, status);
+}
+
+struct um_fault *um_filter_fault(struct um_filter *f) {
+  if (f->fault == NULL)
+    f->fault = um_calloc(1, sizeof *f->fault);
+  if (f->fault != NULL)
+    f->fault->alert = -1;
+  f->stream.fault = f->fault;
+  return f->fault;
 }
 
 /* Closing: below first, then our turns, whichever takes longer. */
@@ -241,6 +275,7 @@ static void finish_closing(struct um_filter *f) {
     f->own->done(f);
   um_buf_done(&f->out);
   um_buf_done(&f->in);
+  um_free(f->fault);
   um_free(f);
 }
 

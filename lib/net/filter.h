@@ -31,7 +31,7 @@ struct um_filter_ops {
    * may be overwritten. */
   size_t (*bytes)(struct um_filter *f, uint8_t *data, size_t len);
   /* Turns the owner's bytes into bytes in f->out; need not consume them. 0, or
-   * a negative code that ends the stream. */
+   * a negative code that ends the stream. NULL: as they are, without a copy. */
   int (*write)(struct um_filter *f, const struct um_buf *bytes);
   /* Puts the layer's last word into f->out; may be NULL. */
   void (*finish)(struct um_filter *f);
@@ -50,6 +50,7 @@ struct um_filter {
   struct um_handles handles; /* for turns only */
   struct um_buf out;         /* for below, not yet handed down */
   struct um_buf in;          /* from below, not yet taken */
+  struct um_fault *fault;    /* NULL until um_filter_fault */
   size_t owed;               /* of the owner's bytes, not yet with the kernel */
   int phase;                 /* of the handshake, once below is connected */
   int doom;                  /* an end to be told in a turn; 0: none */
@@ -78,6 +79,13 @@ int um_filter_flush(struct um_filter *f);
 void um_filter_end(struct um_filter *f, int status);
 /* The same from inside an operation of the owner, told in a later turn. */
 void um_filter_end_later(struct um_filter *f, int status);
+
+/* For own->bytes of a layer that hands bytes up as they are. */
+size_t um_filter_pass(struct um_filter *f, uint8_t *data, size_t len);
+
+/* Zeroed memory to say in what went wrong, before the end is told; the filter
+ * frees it. NULL: no memory. */
+struct um_fault *um_filter_fault(struct um_filter *f);
 
 /* May the layer go on with what it has read? */
 static inline bool um_filter_reading(const struct um_filter *f) {

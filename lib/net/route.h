@@ -10,11 +10,35 @@
 
 enum um_transport {
   UM_TRANSPORT_TCP,
+  UM_TRANSPORT_UNIX,
+  UM_TRANSPORT_WS,
 };
 
-struct um_server {
+struct um_ws_options;
+
+enum um_proxy_kind {
+  UM_PROXY_SOCKS5, /* net/socks5.h */
+  UM_PROXY_HTTP,   /* net/tunnel.h */
+};
+
+/* What um_route.proxy tells; copied, and the credentials wiped once said. The
+ * proxy resolves the server's name. */
+struct um_proxy {
+  enum um_proxy_kind kind;
   const char *host;
   uint16_t port;
+  const char *username; /* NULL: none. SOCKS5: 1 to 255 bytes */
+  const char *password; /* NULL is ""; SOCKS5: up to 255 bytes */
+};
+
+struct um_names;
+struct um_grudges;
+struct um_socket_options;
+
+struct um_server {
+  const char *host; /* with UNIX: the path, see net/pipe.h */
+  uint16_t port;
+  const char *path; /* of a WebSocket */
 };
 
 /* Borrowed until the stream's connect has returned, but for what a layer says
@@ -25,8 +49,17 @@ struct um_route {
   const struct um_server *servers; /* in the order of the user's wish */
   size_t n_servers;
   uint32_t address_timeout; /* ms for each address */
-  bool unref;               /* born as after ref(s, false) */
-  uv_buf_t read_buffer;     /* shared by all streams of the loop */
+  uint32_t attempt_delay;   /* ms until the next address is tried as well */
+  uint32_t resolve_timeout; /* ms for each name */
+  /* These until the connection stands or the stream is closed; each may be
+   * NULL: no names but numbers, no memory of what failed, defaults. */
+  struct um_names *names;
+  struct um_grudges *grudges;
+  const struct um_socket_options *socket;
+  bool unref;                     /* born as after ref(s, false) */
+  uv_buf_t read_buffer;           /* shared by all streams of the loop */
+  const struct um_proxy *proxy;   /* NULL: none; never with UNIX */
+  const struct um_ws_options *ws; /* with a WebSocket transport */
 };
 
 /* What is left of a route below a layer. */
@@ -41,6 +74,14 @@ typedef int um_layer(const struct um_route *route, const struct um_chain *below,
  * connect. */
 int um_route_open(const struct um_route *route, const struct um_stream_up *up,
                   void *up_arg, struct um_stream **ret);
+/* The same of these layers, the socket first: for tests, and for ways that are
+ * no row of the table. */
+#define UM_LAYERS_MAX 6u
+int um_route_open_layers(const struct um_route *route, um_layer *const *layers,
+                         size_t n, const struct um_stream_up *up, void *up_arg,
+                         struct um_stream **ret);
+/* 0, or UVMQTT_ENOTSUP: the library was built without. */
+int um_route_check(enum um_transport transport);
 int um_chain_below(const struct um_route *route, const struct um_chain *chain,
                    const struct um_stream_up *up, void *up_arg,
                    struct um_stream **ret);

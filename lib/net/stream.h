@@ -44,7 +44,9 @@ struct um_stream_up {
   /* Bytes in memory that the loop's clients share; the callee may overwrite
    * them and keeps nothing. */
   void (*bytes)(void *up, uint8_t *data, size_t len);
-  void (*written)(void *up, size_t n); /* the kernel took n more bytes */
+  /* The kernel took n more bytes. 0: only that the stream is not busy any more,
+   * which it may become on its own account (a TLS key update, a pong). */
+  void (*written)(void *up, size_t n);
   /* Once: UV_EOF, what failed, UV_ECANCELED if the host closed our handle. */
   void (*ended)(void *up, int status);
   void (*closed)(void *up); /* all handles are gone; the stream is

@@ -57,7 +57,7 @@ undefined_declarations() { # LIB.so
 
 foreign_libraries() { # LIB.so
   readelf -d "$1" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' |
-    grep -vxE 'libuv\.so\.1|libc\.so\.6|ld-linux[-a-z0-9_]*\.so\.[0-9]+' |
+    grep -vxE 'lib(ssl|crypto)\.so\.3|libwslay\.so\.1|libuv\.so\.1|libc\.so\.6|ld-linux[-a-z0-9_]*\.so\.[0-9]+' |
     sed 's/^/needs /'
 }
 
@@ -74,7 +74,7 @@ exports() { # BUILD
   job declared declared silent undefined_declarations "$lib"
   check 'exports what it declares' "$JOB_RC" "$JOB_MS" "$JOB_LOG"
   job needs needs silent foreign_libraries "$lib"
-  check 'needs only libuv and libc' "$JOB_RC" "$JOB_MS" "$JOB_LOG"
+  check 'needs only libuv, OpenSSL, wslay and libc' "$JOB_RC" "$JOB_MS" "$JOB_LOG"
 }
 
 # ---- README.md --------------------------------------------------------------

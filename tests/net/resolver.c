@@ -15,6 +15,7 @@ static const struct {
     {"pair.test", {"127.0.0.1", "127.0.0.2"}},
     {"mixed.test", {"::1", "127.0.0.1"}},
     {"sync.test", {"fe80::1", "127.0.0.1"}},
+    {"four.test", {"::1", "127.0.0.1", "127.0.0.2", "127.0.0.3"}},
     {"slow.test", {"127.0.0.1"}},
     {"empty.test", {NULL}},
     {"dead.test",
@@ -53,10 +54,9 @@ struct entry {
   struct um_address a;
 };
 
-static struct addrinfo *entry(const char *host, uint16_t port,
-                              struct addrinfo *next) {
+static struct addrinfo *entry(const char *host, struct addrinfo *next) {
   struct entry *e = calloc(1, sizeof *e);
-  if (e == NULL || um_address_parse(host, port, &e->a) != 0)
+  if (e == NULL || um_address_parse(host, 0, &e->a) != 0)
     abort();
   e->ai.ai_family = e->a.u.any.sa_family;
   e->ai.ai_socktype = SOCK_STREAM;
@@ -68,10 +68,9 @@ static struct addrinfo *entry(const char *host, uint16_t port,
 int getaddrinfo(const char *restrict name, const char *restrict service,
                 const struct addrinfo *restrict hints,
                 struct addrinfo **restrict ret) {
-  uint16_t port = (uint16_t)atoi(service);
   size_t i = 0;
-  if (hints->ai_family != AF_UNSPEC || hints->ai_socktype != SOCK_STREAM ||
-      hints->ai_flags != AI_ADDRCONFIG)
+  if (service != NULL || hints->ai_family != AF_UNSPEC ||
+      hints->ai_socktype != SOCK_STREAM || hints->ai_flags != AI_ADDRCONFIG)
     return EAI_BADFLAGS;
   while (i < sizeof zone / sizeof zone[0] && strcmp(zone[i].name, name) != 0)
     ++i;
@@ -82,7 +81,7 @@ int getaddrinfo(const char *restrict name, const char *restrict service,
   *ret = NULL;
   for (size_t n = 20; n-- > 0;)
     if (zone[i].hosts[n] != NULL)
-      *ret = entry(zone[i].hosts[n], port, *ret);
+      *ret = entry(zone[i].hosts[n], *ret);
   return 0;
 }
 

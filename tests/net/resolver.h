@@ -3,6 +3,7 @@
  *   pair.test    127.0.0.1, 127.0.0.2     mixed.test   ::1, 127.0.0.1
  *   sync.test    fe80::1 without zone (connect fails at once), 127.0.0.1
  *   dead.test    ::1, 127.0.0.1, 127.0.0.2 ...: 20 addresses
+ *   four.test    ::1, 127.0.0.1, 127.0.0.2, 127.0.0.3
  *   slow.test    127.0.0.1, after resolver_let_go
  *   empty.test   nothing, but no error either
  * all others: EAI_NONAME. */

@@ -84,6 +84,22 @@ void rig_init(struct rig *r) {
   r->fds = rig_open_fds();
   um_buf_init(&r->got, SIZE_MAX, NULL);
   cr_assert_eq(uv_loop_init(&r->loop), 0);
+  um_handles_init(&r->shared, &r->loop, true, r);
+  um_resolver_init(&r->resolver, &r->shared);
+  r->address_timeout = r->attempt_delay = r->resolve_timeout = 60000;
+}
+
+static void on_shared_closed(void *arg) {
+  struct rig *r = arg;
+  r->shared_closed = true;
+}
+
+void rig_leave(struct rig *r) {
+  if (r->shared_closing)
+    return;
+  r->shared_closing = true;
+  um_resolver_close(&r->resolver);
+  um_handles_close(&r->shared, on_shared_closed);
 }
 
 static void close_fd(int *fd) {
@@ -95,8 +111,10 @@ static void close_fd(int *fd) {
 void rig_done(struct rig *r) {
   if (r->s != NULL && !r->closing)
     rig_close(r);
+  rig_leave(r);
   cr_assert_eq(uv_run(&r->loop, UV_RUN_DEFAULT), 0);
   cr_assert_eq(r->count[CLOSED], 1);
+  cr_assert(r->shared_closed);
   cr_assert_leq(r->count[ENDED], 1);
   cr_assert_eq(uv_loop_close(&r->loop), 0);
   close_fd(&r->listener);
@@ -161,18 +179,39 @@ void rig_clog(int listener, int *fds, size_t n) {
   }
 }
 
-void rig_open(struct rig *r, const char *host, bool unref) {
-  struct um_server server = {.host = host, .port = r->port};
+static int try_route(struct rig *r, const struct um_server *servers, size_t n,
+                     bool unref) {
   struct um_route route = {
       .loop = &r->loop,
       .transport = UM_TRANSPORT_TCP,
-      .servers = &server,
-      .n_servers = 1,
-      .address_timeout = 60000,
+      .servers = servers,
+      .n_servers = n,
+      .address_timeout = r->address_timeout,
+      .attempt_delay = r->attempt_delay,
+      .resolve_timeout = r->resolve_timeout,
+      .names = &r->resolver.names,
+      .grudges = &r->grudges,
+      .socket = &r->socket,
       .unref = unref,
       .read_buffer = uv_buf_init((char *)r->read_buffer, sizeof r->read_buffer),
   };
-  cr_assert_eq(um_route_open(&route, &rig_up_calls, r, &r->s), 0);
+  return um_route_open(&route, &rig_up_calls, r, &r->s);
+}
+
+int rig_try(struct rig *r, const struct um_server *servers, size_t n) {
+  return try_route(r, servers, n, false);
+}
+
+void rig_open(struct rig *r, const char *host, bool unref) {
+  struct um_server server = {.host = host, .port = r->port};
+  cr_assert_eq(try_route(r, &server, 1, unref), 0);
+}
+
+void rig_open_list(struct rig *r, const char *const *hosts, size_t n) {
+  struct um_server servers[16];
+  for (size_t i = 0; i < n; ++i)
+    servers[i] = (struct um_server){.host = hosts[i], .port = r->port};
+  cr_assert_eq(rig_try(r, servers, n), 0);
 }
 
 void rig_connect(struct rig *r) {
@@ -211,7 +250,10 @@ void rig_close(struct rig *r) {
 
 void rig_expire(struct rig *r) {
   cr_assert_neq(r->s->deadline, UINT64_MAX);
-  r->s->deadline = uv_now(&r->loop);
+  cr_assert_lt(r->s->deadline, uv_now(&r->loop) + 1000);
+  while (uv_hrtime() / 1000000 <= r->s->deadline)
+    poll(NULL, 0, 1);
+  uv_update_time(&r->loop);
   r->in_call = true;
   r->s->ops->tick(r->s);
   r->in_call = false;

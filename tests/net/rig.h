@@ -3,6 +3,9 @@
 #ifndef NET_RIG_H
 #define NET_RIG_H
 
+#include "net/grudge.h"
+#include "net/resolve.h"
+#include "net/socket.h"
 #include "net/tcp.h"
 #include <stdbool.h>
 
@@ -11,6 +14,13 @@ enum moment { PROGRESS, CONNECTED, BYTES, WRITTEN, ENDED, CLOSED, MOMENTS };
 struct rig {
   uv_loop_t loop;
   struct um_stream *s; /* NULL once closed */
+  /* What streams of a loop share; rig_done lets go of it. */
+  struct um_handles shared;
+  struct um_resolver resolver;
+  struct um_grudges grudges;
+  bool shared_closing, shared_closed;
+  struct um_socket_options socket;
+  uint32_t address_timeout, attempt_delay, resolve_timeout; /* 60 s each */
   uint8_t read_buffer[65536];
   unsigned count[MOMENTS];
   void (*on[MOMENTS])(struct rig *r); /* what the test does in there */
@@ -39,11 +49,13 @@ void rig_clog(int listener, int *fds, size_t n);
 
 /* Calls down, with in_call set. */
 void rig_open(struct rig *r, const char *host, bool unref);
+void rig_open_list(struct rig *r, const char *const *hosts, size_t n);
+int rig_try(struct rig *r, const struct um_server *servers, size_t n);
 void rig_connect(struct rig *r);
 void rig_read(struct rig *r, bool on);
 int rig_write(struct rig *r, const void *data, size_t len);
 void rig_close(struct rig *r);
-void rig_expire(struct rig *r); /* the deadline is now */
+void rig_expire(struct rig *r); /* waits for the deadline, then ticks */
 
 /* Turns the loop until count[m] is at least n; fails after 10 s. */
 void rig_wait(struct rig *r, enum moment m, unsigned n);
@@ -55,5 +67,8 @@ void rig_up(struct rig *r);
 void rig_walk(struct rig *r);
 
 unsigned rig_open_fds(void);
+
+/* Nobody asks the resolver any more; the loop is to be run. */
+void rig_leave(struct rig *r);
 
 #endif

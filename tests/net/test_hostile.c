@@ -36,6 +36,7 @@ static void connecting(struct rig *r) {
 }
 
 static void judging(struct rig *r) {
+  r->address_timeout = 20;
   connecting(r);
   rig_expire(r);
 }

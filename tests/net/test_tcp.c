@@ -138,7 +138,7 @@ Test(tcp, a_name_that_does_not_exist_ends_it) {
   r.port = 1;
   open_and_connect(&r, "nosuch.test");
   cr_assert_eq(r.s->phase, UVMQTT_PHASE_RESOLVE);
-  cr_assert_eq(r.s->deadline, UINT64_MAX);
+  cr_assert_neq(r.s->deadline, UINT64_MAX);
   rig_wait(&r, ENDED, 1);
   cr_assert_eq(r.status, UV_EAI_NONAME);
   cr_assert_eq(r.s->phase, UVMQTT_PHASE_RESOLVE);
@@ -214,7 +214,7 @@ Test(tcp, tries_at_most_sixteen_addresses) {
   rig_done(&r);
 }
 
-enum { CLOG = 4 };
+enum { CLOG = 4, SHORT = 60 }; /* ms */
 
 static void let_go_of(int *fds) {
   for (size_t i = 0; i < CLOG; ++i)
@@ -225,6 +225,7 @@ Test(tcp, an_address_that_does_not_answer_times_out) {
   struct rig r;
   int clog[CLOG];
   rig_init(&r);
+  r.address_timeout = SHORT;
   rig_listen(&r, "127.0.0.1", 0);
   rig_clog(r.listener, clog, CLOG);
   open_and_connect(&r, "127.0.0.1");
@@ -242,6 +243,7 @@ Test(tcp, goes_on_to_the_next_address_after_a_time_out) {
   struct rig r;
   int clog[CLOG], second;
   rig_init(&r);
+  r.address_timeout = SHORT;
   rig_listen(&r, "127.0.0.1", 0);
   second = rig_listen_extra("127.0.0.2", r.port);
   rig_clog(r.listener, clog, CLOG);
@@ -261,6 +263,7 @@ Test(tcp, the_end_of_an_address_given_up_does_not_hit_the_next) {
   struct rig r;
   int first[CLOG], second[CLOG], listener;
   rig_init(&r);
+  r.address_timeout = SHORT;
   rig_listen(&r, "127.0.0.1", 0);
   listener = rig_listen_extra("127.0.0.2", r.port);
   rig_clog(r.listener, first, CLOG);
@@ -285,6 +288,7 @@ Test(tcp, the_end_of_an_address_given_up_does_not_hit_the_next) {
 Test(tcp, no_time_out_before_the_socket_was_looked_at) {
   struct rig r;
   rig_init(&r);
+  r.address_timeout = SHORT;
   rig_listen(&r, "127.0.0.1", 0);
   open_and_connect(&r, "127.0.0.1");
   rig_expire(&r);
@@ -300,6 +304,7 @@ Test(tcp, a_verdict_does_not_hit_the_next_address) {
   struct rig r;
   int clog[CLOG];
   rig_init(&r);
+  r.address_timeout = SHORT;
   rig_listen(&r, "127.0.0.1", 0);
   rig_clog(r.listener, clog, CLOG);
   open_and_connect(&r, "mixed.test");
@@ -308,7 +313,6 @@ Test(tcp, a_verdict_does_not_hit_the_next_address) {
   rig_turn(&r, 10);
   expect_address(&r, "127.0.0.1");
   cr_assert_eq(r.count[ENDED], 0);
-  cr_assert_eq(r.count[PROGRESS], 2);
   let_go_of(clog);
   rig_done(&r);
 }
@@ -356,6 +360,8 @@ Test(tcp, close_while_the_look_up_is_queued_takes_it_back) {
   open_and_connect(&r, "slow.test");
   rig_close(&r);
   rig_wait(&r, CLOSED, 1);
+  rig_leave(&r);
+  cr_assert_eq(uv_run(&r.loop, UV_RUN_DEFAULT), 0);
   cr_assert_eq(uv_loop_close(&r.loop), 0);
   cr_assert_eq(uv_loop_init(&r.loop), 0);
   resolver_let_go(BUSY);
@@ -363,7 +369,8 @@ Test(tcp, close_while_the_look_up_is_queued_takes_it_back) {
     rig_wait(&other[i], ENDED, 1);
     other[i].fds = rig_open_fds() - 1; /* they opened theirs in between */
     rig_close(&other[i]);
-    rig_wait(&other[i], CLOSED, 1);
+    rig_leave(&other[i]);
+    cr_assert_eq(uv_run(&other[i].loop, UV_RUN_DEFAULT), 0);
     cr_assert_eq(uv_loop_close(&other[i].loop), 0);
   }
   rig_done(&r);
@@ -393,6 +400,7 @@ Test(tcp, close_before_a_known_error_is_told) {
 Test(tcp, close_before_a_verdict_is_told) {
   struct rig r;
   rig_init(&r);
+  r.address_timeout = SHORT;
   rig_listen(&r, "127.0.0.1", 0);
   open_and_connect(&r, "127.0.0.1");
   rig_expire(&r);

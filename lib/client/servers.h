@@ -1,0 +1,24 @@
+/* client/servers.h: the servers beside the one of .url. */
+#ifndef UM_CLIENT_SERVERS_H
+#define UM_CLIENT_SERVERS_H
+
+#include "client/url.h"
+#include "net/route.h"
+#include <uvmqtt/options.h>
+
+#define UM_SERVERS_MAX (UVMQTT_SERVERS_MAX + 1)
+
+struct um_servers {
+  struct um_url *urls; /* NULL: none */
+  size_t n;
+};
+
+/* The errors of uvmqtt_new; *ret needs um_servers_done in any case. */
+int um_servers_read(const uvmqtt_options_t *o, struct um_servers *ret);
+void um_servers_done(struct um_servers *s);
+
+/* first, and then the others. Returns how many. */
+size_t um_servers_list(const struct um_url *first, const struct um_servers *s,
+                       struct um_server ret[UM_SERVERS_MAX]);
+
+#endif

@@ -1,0 +1,168 @@
+#include "client/way.h"
+
+#include "base/alloc.h"
+#include "client/client.h"
+#include "net/http.h"
+#include <string.h>
+
+#define SUBPROTOCOL "mqtt" /* [MQTT-6.0.0-3/both] */
+
+static bool is_websocket(enum um_transport t) {
+  return t == UM_TRANSPORT_WS;
+}
+
+/* Reading. */
+
+static int read_path(const uvmqtt_options_t *o, struct um_way *w) {
+  if (o->ws_path == NULL)
+    return 0;
+  if (!um_http_legal_path(o->ws_path))
+    return UVMQTT_EHEADER;
+  w->ws_path = um_strdup(o->ws_path);
+  return w->ws_path == NULL ? UV_ENOMEM : 0;
+}
+
+static int check_headers(const uvmqtt_header_t *headers, size_t n) {
+  if (headers == NULL && n > 0)
+    return UV_EINVAL;
+  for (size_t i = 0; i < n; i++)
+    if (!um_http_legal_header(&headers[i]))
+      return UVMQTT_EHEADER;
+  return 0;
+}
+
+static int copy_header(struct um_way *w, const uvmqtt_header_t *from) {
+  uvmqtt_header_t *to = &w->headers[w->n_headers++];
+  to->name = um_strdup(from->name);
+  to->value = um_strdup(from->value);
+  return to->name == NULL || to->value == NULL ? UV_ENOMEM : 0;
+}
+
+static int read_headers(const uvmqtt_options_t *o, struct um_way *w) {
+  int r = check_headers(o->ws_headers, o->n_ws_headers);
+  if (r || o->n_ws_headers == 0)
+    return r;
+  w->headers = um_calloc(o->n_ws_headers, sizeof *w->headers);
+  if (w->headers == NULL)
+    return UV_ENOMEM;
+  for (size_t i = 0; i < o->n_ws_headers && r == 0; i++)
+    r = copy_header(w, &o->ws_headers[i]);
+  return r;
+}
+
+static int read_proxy(const uvmqtt_options_t *o, const struct um_url *url,
+                      struct um_way *w) {
+  if (o->proxy == NULL)
+    return 0;
+  if (url->transport == UM_TRANSPORT_UNIX)
+    return UV_EINVAL;
+  return um_url_parse_proxy(o->proxy, &w->proxy, &w->proxy_kind);
+}
+
+int um_way_read(const uvmqtt_options_t *o, const struct um_url *url,
+                struct um_way *ret) {
+  int r = um_route_check(url->transport);
+  if (r == 0)
+    r = read_proxy(o, url, ret);
+  if (r == 0)
+    r = read_path(o, ret);
+  if (r == 0)
+    r = read_headers(o, ret);
+  ret->ws_lenient = o->ws_any_subprotocol;
+  ret->on_ws_headers = o->on_ws_headers;
+  return r;
+}
+
+static void wipe_string(const char *s) {
+  char *memory = (char *)(uintptr_t)s;
+  if (memory != NULL)
+    um_wipe(memory, strlen(memory));
+  um_free(memory);
+}
+
+void um_way_done(struct um_way *w) {
+  for (size_t i = 0; i < w->n_headers; i++) {
+    wipe_string(w->headers[i].name);
+    wipe_string(w->headers[i].value);
+  }
+  um_free(w->headers);
+  um_url_done(&w->proxy);
+  um_free(w->ws_path);
+  memset(w, 0, sizeof *w);
+}
+
+/* The question for headers. */
+
+static void ask(void *arg) {
+  uvmqtt_t *m = arg;
+  um_loop_enter(m->loop);
+  m->ws_asked = true;
+  if (!m->closing)
+    m->options.way.on_ws_headers(m);
+  um_loop_mark(m->loop, m);
+  um_loop_exit(m->loop);
+}
+
+static int answer(uvmqtt_t *m, const uvmqtt_header_t *headers, size_t n,
+                  int status) {
+  int r = um_usable(m);
+  if (r == 0)
+    r = check_headers(headers, n);
+  if (r)
+    return r;
+  if (!m->ws_asked)
+    return UV_EALREADY;
+  r = um_ws_answer(m->stream, headers, n, status);
+  if (r == 0)
+    m->ws_asked = false;
+  return r;
+}
+
+int uvmqtt_ws_headers(uvmqtt_t *m, const uvmqtt_header_t *headers, size_t n) {
+  return answer(m, headers, n, 0);
+}
+
+int uvmqtt_ws_fail(uvmqtt_t *m) {
+  return answer(m, NULL, 0, UVMQTT_EHEADERS);
+}
+
+/* The route. */
+
+static void fill_proxy(const struct um_way *w, struct um_route *route,
+                       struct um_proxy *ret) {
+  if (w->proxy.memory == NULL)
+    return;
+  *ret = (struct um_proxy){
+      .kind = w->proxy_kind,
+      .host = w->proxy.host,
+      .port = w->proxy.port,
+      .username = w->proxy.username,
+      .password = w->proxy.password,
+  };
+  route->proxy = ret;
+}
+
+static void fill_ws(uvmqtt_t *m, const struct um_url *to,
+                    struct um_route *route, struct um_ws_options *ret) {
+  const struct um_way *w = &m->options.way;
+  if (!is_websocket(to->transport))
+    return;
+  *ret = (struct um_ws_options){
+      .path = w->ws_path,
+      .usual_port = to->default_port,
+      .subprotocol = SUBPROTOCOL,
+      .lenient = w->ws_lenient,
+      .headers = w->headers,
+      .n_headers = w->n_headers,
+      .ask = w->on_ws_headers == NULL ? NULL : ask,
+      .arg = m,
+  };
+  route->ws = ret;
+}
+
+void um_way_fill(uvmqtt_t *m, const struct um_url *to, struct um_route *route,
+                 struct um_way_route *ret) {
+  route->transport = to->transport;
+  fill_proxy(&m->options.way, route, &ret->proxy);
+  fill_ws(m, to, route, &ret->ws);
+}

@@ -1,0 +1,34 @@
+/* client/way.h: what the user said about the way to the server beyond its URL.
+ * Part of the client. */
+#ifndef UM_CLIENT_WAY_H
+#define UM_CLIENT_WAY_H
+
+#include "client/url.h"
+#include "net/route.h"
+#include "net/ws.h"
+#include <uvmqtt/options.h>
+
+struct um_way {
+  struct um_url proxy; /* memory is NULL: none */
+  enum um_proxy_kind proxy_kind;
+  char *ws_path; /* NULL: as in the URL */
+  bool ws_lenient;
+  uvmqtt_header_t *headers; /* copies */
+  size_t n_headers;
+  uvmqtt_ws_headers_cb on_ws_headers;
+};
+
+/* The errors of uvmqtt_new. *ret needs um_way_done in any case. */
+int um_way_read(const uvmqtt_options_t *o, const struct um_url *url,
+                struct um_way *ret);
+void um_way_done(struct um_way *w); /* wipes */
+
+/* The part of a route that is ours; *ret must live as long as it. */
+struct um_way_route {
+  struct um_ws_options ws;
+  struct um_proxy proxy;
+};
+void um_way_fill(uvmqtt_t *m, const struct um_url *to, struct um_route *route,
+                 struct um_way_route *ret);
+
+#endif

@@ -1,0 +1,10 @@
+/* net/socks5.h: a layer through a SOCKS5 proxy (RFC 1928), without
+ * authentication or with user name and password (RFC 1929). */
+#ifndef UM_NET_SOCKS5_H
+#define UM_NET_SOCKS5_H
+
+#include "net/route.h"
+
+um_layer um_socks5_new;
+
+#endif
