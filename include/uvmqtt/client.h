@@ -68,10 +68,10 @@ typedef struct uvmqtt_change_s {
 /* Answers .on_before_connect, inside that callback or later. change may be
  * NULL: go with what there is. When on_disconnect came first the question is
  * void. Refused with an error nothing has changed and the question is still
- * open: UV_EINVAL, UVMQTT_ESTALE (no question is open), UVMQTT_EURL, _EUTF8,
- * _ETOPIC (Will), _EQOS (Will), _EPROPERTY (Will), _ETOOBIG (Will), _ENOTSUP (a
- * password without user name, pinned to 3.1.1), UV_ENOMEM, UV_ECANCELED
- * (closing). */
+ * open: UV_EINVAL, UVMQTT_ESTALE (no question is open), UVMQTT_EURL (also:
+ * another scheme than that of .servers), _EPATH, _EUTF8, _ETOPIC (Will), _EQOS
+ * (Will), _EPROPERTY (Will), _ETOOBIG (Will), _ENOTSUP (a password without user
+ * name, pinned to 3.1.1), UV_ENOMEM, UV_ECANCELED (closing). */
 UVMQTT_EXTERN int uvmqtt_go(uvmqtt_t *m, const uvmqtt_change_t *change);
 /* What the clients of one loop may do together, so that a thousand of them do
  * not storm a server that has come back. A client that may not begin to connect

@@ -6,7 +6,16 @@
 #include <string.h>
 
 static bool same_server(const struct um_url *a, const struct um_url *b) {
-  return a->port == b->port && strcmp(a->host, b->host) == 0;
+  return a->transport == b->transport && a->port == b->port &&
+         strcmp(a->host, b->host) == 0;
+}
+
+/* What goes with the old URL goes with the new one. */
+static int check_way(const struct um_options *o, const struct um_url *to) {
+  if (o->servers.n != 0 && to->transport != o->url.transport)
+    return UVMQTT_EURL;
+  bool has_proxy = o->way.proxy.memory != NULL;
+  return has_proxy && to->transport == UM_TRANSPORT_UNIX ? UV_EINVAL : 0;
 }
 
 /* Those in a new URL win over the old ones. */
@@ -73,6 +82,11 @@ int um_options_change(struct um_options *o, const uvmqtt_change_t *change,
     r = um_options_read(&wish, &next);
   if (r)
     return r;
+  r = change->url == NULL ? 0 : check_way(o, &next.url);
+  if (r) {
+    um_options_done(&next);
+    return r;
+  }
   *ret_moved = change->url != NULL && !same_server(&o->url, &next.url);
   swap_credentials(o, &next);
   if (change->url != NULL)

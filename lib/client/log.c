@@ -20,8 +20,11 @@ void um_log(uvmqtt_t *m, uvmqtt_log_level_t level, const char *format, ...) {
 
 void um_log_attempt(uvmqtt_t *m) {
   const struct um_url *url = um_redirect_target(m);
-  um_log(m, UVMQTT_LOG_INFO, "connecting to %s, port %u, attempt %" PRIu32,
-         url->host, url->port, m->attempt);
+  char port[16] = "";
+  if (url->port != 0)
+    snprintf(port, sizeof port, ", port %u", url->port);
+  um_log(m, UVMQTT_LOG_INFO, "connecting to %s%s, attempt %" PRIu32, url->host,
+         port, m->attempt);
 }
 
 void um_log_online(uvmqtt_t *m, const uvmqtt_connack_t *c) {

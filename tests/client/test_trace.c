@@ -333,3 +333,54 @@ Test(trace, what_the_hook_brings_is_never_shown) {
   nothing_leaked();
   rig_close(&r);
 }
+
+/* A web server that is none for us. */
+static void refuse_ws(struct broker_link *l, const uint8_t *data, size_t len) {
+  static const char answer[] = "HTTP/1.1 401 go\x07away\r\n"
+                               "Content-Length: 0\r\n\r\n";
+  (void)data;
+  if (len > 2)
+    broker_sends(l, answer, sizeof answer - 1);
+}
+
+static void headers_stay(const char *scheme, const char *proxy_scheme) {
+  char url[160], proxy[160];
+  uvmqtt_header_t header = {.name = "Authorization", .value = "Bearer " SECRET};
+  *said = '\0';
+  rig_open(&r);
+  r.b.bytes = refuse_ws;
+  snprintf(url, sizeof url,
+           "%s://user-" SECRET ":" SECRET "@127.0.0.1:%u/path-" SECRET
+           "?token=" SECRET,
+           scheme, r.b.port);
+  snprintf(proxy, sizeof proxy, "%s://user-" SECRET ":" SECRET "@127.0.0.1:%u",
+           proxy_scheme, r.b.port);
+  uvmqtt_options_t o = {UVMQTT_OPTIONS_INIT, LOUD,
+                        .url = url,          .ws_headers = &header,
+                        .n_ws_headers = 1,   .reconnect_min = 1,
+                        .reconnect_max = 2};
+  if (*proxy_scheme != '\0')
+    o.proxy = proxy;
+  guest_open(&r, &r.g, &o);
+  r.g.on[DISCONNECTED] = collect_error;
+  guest_connect(&r.g);
+  UNTIL(&r, r.g.n[DISCONNECTED] == 2);
+  cr_expect(was_said("INFO connecting"));
+  cr_expect(!was_said(SECRET), "it is out:\n%s", said);
+}
+
+Test(trace, headers_and_the_path_of_a_websocket_are_never_shown) {
+  headers_stay("ws", "");
+  cr_expect_eq(uvmqtt_last_error(r.g.m)->status, 401);
+  SAID("credentials, or other headers");
+  rig_close(&r);
+}
+
+Test(trace, the_password_of_a_proxy_is_never_shown) {
+  headers_stay("ws", "http");
+  cr_expect_eq(uvmqtt_last_error(r.g.m)->status, 401);
+  SAID("the proxy wants a user name");
+  rig_close(&r);
+  headers_stay("ws", "socks5h");
+  rig_close(&r);
+}
