@@ -10,6 +10,7 @@
 #include <uvmqtt/options.h>
 #include <uvmqtt/property.h>
 #include <uvmqtt/reason.h>
+#include <uvmqtt/tls.h>
 #include <uvmqtt/version.h>
 
 #endif

@@ -59,6 +59,8 @@ typedef struct uvmqtt_change_s {
   const char *username;
   uvmqtt_bytes_t password;
   bool no_credentials; /* forget those so far */
+  uvmqtt_tls_t *tls; /* as the option; only with an mqtts:// or wss:// URL, else
+                        UVMQTT_ETLSCONFIG. A URL without TLS forgets it */
   const uvmqtt_message_t *will;
   bool no_will; /* forget the one so far */
 } uvmqtt_change_t;
@@ -69,9 +71,10 @@ typedef struct uvmqtt_change_s {
  * NULL: go with what there is. When on_disconnect came first the question is
  * void. Refused with an error nothing has changed and the question is still
  * open: UV_EINVAL, UVMQTT_ESTALE (no question is open), UVMQTT_EURL (also:
- * another scheme than that of .servers), _EPATH, _EUTF8, _ETOPIC (Will), _EQOS
- * (Will), _EPROPERTY (Will), _ETOOBIG (Will), _ENOTSUP (a password without user
- * name, pinned to 3.1.1), UV_ENOMEM, UV_ECANCELED (closing). */
+ * another scheme than that of .servers), _EPATH, _ETLSCONFIG, _EUTF8, _ETOPIC
+ * (Will), _EQOS (Will), _EPROPERTY (Will), _ETOOBIG (Will), _ENOTSUP (a
+ * password without user name, pinned to 3.1.1), UV_ENOMEM, UV_ECANCELED
+ * (closing). */
 UVMQTT_EXTERN int uvmqtt_go(uvmqtt_t *m, const uvmqtt_change_t *change);
 /* What the clients of one loop may do together, so that a thousand of them do
  * not storm a server that has come back. A client that may not begin to connect
@@ -478,10 +481,11 @@ typedef struct uvmqtt_stats_s {
   uint64_t queued_bytes;           /* now: bytes held for both */
   uint64_t late_replies;           /* answers that no request waited for */
   uint64_t sent[16], received[16]; /* packets by uvmqtt_packet_type_t */
-  uint64_t losses;   /* connections that ended without uvmqtt_disconnect */
-  uint64_t failures; /* attempts that ended before CONNACK */
-  uint64_t probes;   /* PINGREQs after sleep or uvmqtt_poke */
-  uint32_t ping_rtt; /* ms until the latest PINGRESP, 0 before the first */
+  uint64_t losses;      /* connections that ended without uvmqtt_disconnect */
+  uint64_t failures;    /* attempts that ended before CONNACK */
+  uint64_t tls_resumed; /* connections that resumed a TLS session */
+  uint64_t probes;      /* PINGREQs after sleep or uvmqtt_poke */
+  uint32_t ping_rtt;    /* ms until the latest PINGRESP, 0 before the first */
   uvmqtt_timings_t timings; /* of the latest successful attempt */
 } uvmqtt_stats_t;
 

@@ -49,6 +49,12 @@ extern "C" {
   X(EDEADLOCK, -5039, "would wait for itself")                                 \
   X(ECONFLICT, -5040, "conflicts with another handler of this filter")         \
   X(ENOCALLBACK, -5045, "set a message callback before subscribing")           \
+  /* TLS; it is never answered with less security */                           \
+  X(ETLS, -5050, "TLS failed")                                                 \
+  X(ECERT, -5051, "the server's certificate is not accepted")                  \
+  X(EHOSTNAME, -5052, "the server's certificate is for another name")          \
+  X(EPIN, -5053, "the server's key is none of those pinned")                   \
+  X(ETLSCONFIG, -5054, "the TLS settings cannot be used")                      \
   /* on the way to the server */                                               \
   X(EWSHANDSHAKE, -5060, "the server refused to speak WebSocket")              \
   X(EWSPROTOCOL, -5061, "the server broke the WebSocket protocol")             \

@@ -157,6 +157,13 @@ typedef struct uvmqtt_connack_s {
   const uvmqtt_timings_t *timings; /* of this attempt */
 } uvmqtt_connack_t;
 
+/* What protects a connection. */
+typedef enum {
+  UVMQTT_SECURITY_NONE,       /* clear text */
+  UVMQTT_SECURITY_UNVERIFIED, /* TLS with anybody: UVMQTT_CERT_NONE */
+  UVMQTT_SECURITY_VERIFIED,   /* TLS with who it should be */
+} uvmqtt_security_t;
+
 /* What server and client agreed on for this connection: what the server said,
  * or the standard's default where it said nothing. Outgoing messages and
  * filters beyond it complete with UVMQTT_ENOTSUP or UVMQTT_ETOOBIG. */
@@ -179,6 +186,11 @@ typedef struct uvmqtt_limits_s {
   const char *response_information; /* NULL: none, see the option
                                        request_response_information */
   const char *client_id;            /* yours, ours or assigned; never NULL */
+  uvmqtt_security_t security;
+  bool tls_resumed;         /* a session of an earlier connection was used */
+  const char *tls_version;  /* "TLSv1.3"; NULL in clear text */
+  const char *tls_cipher;   /* "TLS_AES_256_GCM_SHA384"; NULL in clear text */
+  const char *tls_protocol; /* chosen by ALPN; "" or NULL: none */
 } uvmqtt_limits_t;
 
 /* A CONNACK or DISCONNECT with reason 0x9C (use another server) or 0x9D (server
@@ -334,7 +346,12 @@ typedef struct uvmqtt_auth_s {
     "connections keep ending soon after they were accepted; does another "     \
     "client use this client identifier?")                                      \
   /* a restored subscription was refused by the server and is forgotten */     \
-  X(SUBSCRIPTION_REFUSED, "the server refused to restore a subscription")
+  X(SUBSCRIPTION_REFUSED, "the server refused to restore a subscription")      \
+  /* each connect with UVMQTT_CERT_NONE; before CONNECT is sent */             \
+  X(TLS_UNVERIFIED, "anybody may play this server: it is not verified")        \
+  X(TLS_KEY_EXPOSED, "others may read the file with the private key")          \
+  /* what was read before stays in force; uvmqtt_tls_error says why */         \
+  X(TLS_RELOAD, "a changed certificate file cannot be used")
 
 typedef enum {
 #define X(name, text) UVMQTT_NOTICE_##name,

@@ -7,6 +7,7 @@
 #define UVMQTT_OPTIONS_H
 
 #include <uvmqtt/message.h>
+#include <uvmqtt/tls.h>
 #include <uvmqtt/way.h>
 
 #ifdef __cplusplus
@@ -86,8 +87,8 @@ typedef enum {
    * version), 0x85 (client identifier), 0x86 (user name or password), 0x87 (not
    * authorized), 0x8A (banned), 0x8C (authentication method), 0x9C and 0x9D
    * (another server), UVMQTT_EINSECURE, _EVERSION, _ENOTSUP, _ECLIENTID,
-   * _ENOCLIENTID and _EAUTH. With UVMQTT_NOTICE_BROKER_MISBEHAVING it is
-   * reconnect_max. */
+   * _ENOCLIENTID, _EAUTH, _ECERT, _EHOSTNAME, _EPIN and _ETLSCONFIG. With
+   * UVMQTT_NOTICE_BROKER_MISBEHAVING it is reconnect_max. */
   UVMQTT_RETRY_SLOW,
   /* No further attempt until uvmqtt_connect; on_disconnect says so (retry_in is
    * UVMQTT_OFF). After UVMQTT_EURL, which nothing but .on_before_connect can
@@ -132,15 +133,18 @@ typedef struct uvmqtt_options_s {
   /* Where to. Required.
    *
    *   "mqtt://host", "mqtt://host:port", "mqtt://[::1]", "mqtt://user:pw@host"
+   *   "mqtts://host", ...: the same over TLS, see .tls
    *   "ws://host:port/path?query": MQTT over WebSocket (chapter 6)
+   *   "wss://host:port/path?query": that over TLS
    *   "unix:///run/mosquitto.sock": a unix socket, up to 107 bytes (the
    * system's limit, else UVMQTT_EPATH) "unix:@name": one with an abstract name,
    * Linux only
    *
-   * Ports when none is given: mqtt 1883, ws 80. A WebSocket's path is "/mqtt"
-   * when none is given. What is no letter, digit or one of "-._~" in user,
-   * password and host may be written as %XX; the path is used as it is. A
-   * scheme that the library was built without is UVMQTT_ENOTSUP. */
+   * Ports when none is given: mqtt 1883, mqtts 8883, ws 80, wss 443. A
+   * WebSocket's path is "/mqtt" when none is given. What is no letter, digit or
+   * one of "-._~" in user, password and host may be written as %XX; the path is
+   * used as it is. A scheme that the library was built without is
+   * UVMQTT_ENOTSUP. */
   const char *url;
 
   /* Further servers, as URLs of the same scheme as url (else UVMQTT_EURL): host
@@ -220,6 +224,14 @@ typedef struct uvmqtt_options_s {
   /* On a 3.1.1 link, send messages without their properties instead of
    * completing them with UVMQTT_ENOTSUP. */
   bool drop_properties;
+
+  /* With an mqtts:// or wss:// URL, how to speak TLS, see uvmqtt/tls.h;
+   * referenced, so you may free yours. NULL: as a new context would, with the
+   * CAs of the system. With any other URL it is UVMQTT_ETLSCONFIG, and so are
+   * settings that cannot be used; a host that is not ASCII is UVMQTT_EURL. The
+   * first client of a context reads what that names (the CAs of the system take
+   * 30 ms). */
+  uvmqtt_tls_t *tls;
 
   /* Bounds. */
   uint16_t receive_maximum;     /* inbound QoS 1 and 2 at once, default 64 */

@@ -18,35 +18,53 @@ static int check_way(const struct um_options *o, const struct um_url *to) {
   return has_proxy && to->transport == UM_TRANSPORT_UNIX ? UV_EINVAL : 0;
 }
 
-/* Those in a new URL win over the old ones. */
-static int keeps_credentials(const uvmqtt_change_t *c, bool *ret) {
+/* What the URL that will hold says; of a new one too. */
+struct outlook {
+  bool tls;
+  bool own_credentials; /* they win over the old ones */
+};
+
+static int look_at_url(const struct um_options *o, const uvmqtt_change_t *c,
+                       struct outlook *ret) {
   struct um_url url;
-  *ret = !c->no_credentials;
+  *ret = (struct outlook){.tls = um_route_has_tls(o->url.transport)};
   if (c->url == NULL)
     return 0;
   int r = um_url_parse(c->url, &url);
   if (r)
     return r;
-  *ret = *ret && url.username == NULL;
+  ret->tls = um_route_has_tls(url.transport);
+  ret->own_credentials = url.username != NULL;
   um_url_done(&url);
   return 0;
+}
+
+static void keep_credentials(const struct um_options *o,
+                             const uvmqtt_change_t *c, uvmqtt_options_t *ret) {
+  if (ret->username == NULL)
+    ret->username = o->username;
+  if (c->password.data == NULL && c->password.len == 0)
+    ret->password = (uvmqtt_bytes_t){o->password, o->password_len};
 }
 
 /* What uvmqtt_new would have been told; the URL of nowhere is not used. */
 static int wish_for(const struct um_options *o, const uvmqtt_change_t *c,
                     uvmqtt_options_t *ret) {
-  bool keep;
-  int r = keeps_credentials(c, &keep);
+  struct outlook to;
+  int r = look_at_url(o, c, &to);
+  if (r)
+    return r;
+  const char *nowhere = to.tls ? "mqtts://nowhere" : "mqtt://nowhere";
   *ret = (uvmqtt_options_t){
-      UVMQTT_OPTIONS_INIT,     .url = c->url == NULL ? "mqtt://-" : c->url,
+      UVMQTT_OPTIONS_INIT,     .url = c->url == NULL ? nowhere : c->url,
       .client_id = "-",        .version = o->config.version,
       .username = c->username, .password = c->password,
-      .will = c->will};
-  if (keep && ret->username == NULL)
-    ret->username = o->username;
-  if (keep && c->password.data == NULL && c->password.len == 0)
-    ret->password = (uvmqtt_bytes_t){o->password, o->password_len};
-  return r;
+      .tls = c->tls,           .will = c->will};
+  if (c->tls == NULL && to.tls)
+    ret->tls = o->tls;
+  if (!c->no_credentials && !to.own_credentials)
+    keep_credentials(o, c, ret);
+  return 0;
 }
 
 static void swap_credentials(struct um_options *a, struct um_options *b) {
@@ -65,6 +83,12 @@ static void swap_url(struct um_options *a, struct um_options *b) {
   struct um_url url = a->url;
   a->url = b->url;
   b->url = url;
+}
+
+static void swap_tls(struct um_options *a, struct um_options *b) {
+  uvmqtt_tls_t *tls = a->tls;
+  a->tls = b->tls;
+  b->tls = tls;
 }
 
 static void swap_will(struct um_options *a, struct um_options *b) {
@@ -89,6 +113,7 @@ int um_options_change(struct um_options *o, const uvmqtt_change_t *change,
   }
   *ret_moved = change->url != NULL && !same_server(&o->url, &next.url);
   swap_credentials(o, &next);
+  swap_tls(o, &next);
   if (change->url != NULL)
     swap_url(o, &next);
   if (change->will != NULL || change->no_will)

@@ -1,7 +1,20 @@
 /* What was agreed with the server, for the user to read. */
 #include "client/client.h"
+#include "net/security.h"
 
 #include <string.h>
+
+static void add_security(const struct um_stream *stream, uvmqtt_limits_t *ret) {
+  const struct um_security *s = stream == NULL ? NULL : stream->security;
+  if (s == NULL)
+    return;
+  ret->security =
+      s->verified ? UVMQTT_SECURITY_VERIFIED : UVMQTT_SECURITY_UNVERIFIED;
+  ret->tls_resumed = s->resumed;
+  ret->tls_version = s->version;
+  ret->tls_cipher = s->cipher;
+  ret->tls_protocol = s->protocol;
+}
 
 static uvmqtt_limits_t limits_of(const struct um_session *s) {
   const struct um_limits *l = &s->limits;
@@ -28,6 +41,7 @@ int uvmqtt_get_limits(const uvmqtt_t *m, uvmqtt_limits_t *ret) {
   if (m->session.state != UM_SESSION_UP)
     return UV_ENOTCONN;
   uvmqtt_limits_t limits = limits_of(&m->session);
+  add_security(m->stream, &limits);
   size_t n = ret->size < sizeof limits ? ret->size : sizeof limits;
   limits.size = ret->size;
   memcpy(ret, &limits, n);

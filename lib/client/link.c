@@ -5,6 +5,7 @@
 #include "client/pump.h"
 #include "client/remote.h"
 #include "client/report.h"
+#include "client/secure.h"
 #include "client/stay.h"
 #include "client/verdict.h"
 #include "net/route.h"
@@ -101,7 +102,8 @@ static int make_stream(uvmqtt_t *m) {
       .read_buffer = uv_buf_init((char *)m->loop->read_buffer, UM_READ_BUFFER),
   };
   um_way_fill(m, um_redirect_target(m), &route, &way);
-  return um_route_open(&route, &um_pump_up, m, &m->stream);
+  int r = um_secure_fill(m, &route);
+  return r ? r : um_route_open(&route, &um_pump_up, m, &m->stream);
 }
 
 static void wait_again(uvmqtt_t *m, int code);
@@ -177,17 +179,13 @@ void um_link_progress(uvmqtt_t *m) {
     begin_phase(m, m->stream->phase, m->options.handshake_timeout);
 }
 
-static bool secure_enough(const uvmqtt_t *m) {
-  const struct um_session_config *c = &m->options.config;
-  bool secrets =
-      c->username != NULL || c->has_password || c->auth_method != NULL;
-  return !secrets || m->stream->loopback || m->options.plain_credentials;
-}
-
 /* The user may close or leave where he is asked; both go on from service. */
 static int greet(uvmqtt_t *m) {
-  if (!secure_enough(m))
+  if (!um_secure_enough(m))
     return UVMQTT_EINSECURE;
+  um_secure_warn(m);
+  if (m->closing || um_is_leaving(m))
+    return 0;
   int r = um_session_ask(&m->session);
   if (r || m->closing || um_is_leaving(m))
     return m->closing ? 0 : r;
@@ -212,6 +210,8 @@ void um_link_online(uvmqtt_t *m) {
   m->stats.connects++;
   enter(m, UVMQTT_STATE_ONLINE);
   m->stats.timings = m->stopwatch.timings;
+  const struct um_security *tls = m->stream->security;
+  m->stats.tls_resumed += tls != NULL && tls->resumed;
 }
 
 /* Ending. */

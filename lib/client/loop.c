@@ -6,6 +6,7 @@
 #include "client/remote.h"
 #include "client/stay.h"
 #include "net/bootclock.h"
+#include "net/tls.h"
 #include <assert.h>
 
 static uv_once_t once = UV_ONCE_INIT;
@@ -67,12 +68,19 @@ struct um_loop *um_loop_join(uv_loop_t *uv, struct uvmqtt_s *m) {
   return l;
 }
 
+uv_buf_t um_loop_scratch(struct um_loop *l) {
+  if (l->scratch == NULL)
+    l->scratch = um_malloc(UM_TLS_SCRATCH);
+  return uv_buf_init((char *)l->scratch, UM_TLS_SCRATCH);
+}
+
 static void on_closed(void *arg) {
   struct um_loop *l = arg;
   void (*left)(struct uvmqtt_s *) = l->left;
   struct uvmqtt_s *last = l->last;
   um_pool_done(&l->pool);
   um_free(l->read_buffer);
+  um_free(l->scratch);
   um_free(l);
   left(last);
 }

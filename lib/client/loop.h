@@ -35,6 +35,7 @@ struct um_loop {
   struct um_resolver resolver;
   struct um_grudges grudges;
   struct um_budget budget;
+  uint8_t *scratch; /* for plain text of TLS; NULL: nobody needed it yet */
   void (*left)(struct uvmqtt_s *last); /* see um_loop_leave */
   struct uvmqtt_s *last;
 };
@@ -48,6 +49,9 @@ struct um_loop *um_loop_join(uv_loop_t *uv, struct uvmqtt_s *m);
  * ours for it any more: at once, or, for the last one, later. */
 void um_loop_leave(struct um_loop *l, struct uvmqtt_s *m,
                    void (*left)(struct uvmqtt_s *m));
+
+/* The scratch, UM_TLS_SCRATCH bytes; base is NULL when there is no memory. */
+uv_buf_t um_loop_scratch(struct um_loop *l);
 
 /* Around every callback from libuv. When the outermost one unwinds, clients
  * that want service are served, each once. */

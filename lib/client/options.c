@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "base/err.h"
 #include "base/utf8.h"
+#include "client/secure.h"
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -310,6 +311,10 @@ static int read_way(const uvmqtt_options_t *o, struct um_options *ret) {
   return um_way_read(o, &ret->url, &ret->way);
 }
 
+static int read_tls(const uvmqtt_options_t *o, struct um_options *ret) {
+  return um_secure_read(o, &ret->url, &ret->tls);
+}
+
 static int read_inbox(const uvmqtt_options_t *o, struct um_options *ret) {
   if (o->chunk_threshold != 0 && o->on_chunk == NULL)
     return UM_EINVAL;
@@ -320,9 +325,9 @@ static int read_inbox(const uvmqtt_options_t *o, struct um_options *ret) {
 
 static int read_all(const uvmqtt_options_t *o, struct um_options *ret) {
   static int (*const steps[])(const uvmqtt_options_t *, struct um_options *) = {
-      read_url,       read_way,        read_numbers,  read_water,
-      read_client_id, read_username,   read_password, read_auth,
-      read_will,      read_properties, read_inbox,    read_seed,
+      read_url,        read_way,      read_tls,      read_numbers, read_water,
+      read_client_id,  read_username, read_password, read_auth,    read_will,
+      read_properties, read_inbox,    read_seed,
   };
   int r = read_modes(o, &ret->config);
   for (size_t i = 0; r == 0 && i < sizeof steps / sizeof steps[0]; i++)
@@ -354,6 +359,7 @@ void um_options_done(struct um_options *o) {
   um_free(o->auth_method);
   um_free(o->client_id);
   um_url_done(&o->url);
+  uvmqtt_tls_free(o->tls);
   um_way_done(&o->way);
   um_servers_done(&o->servers);
   um_socket_wishes_done(&o->socket);

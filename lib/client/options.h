@@ -25,6 +25,7 @@ struct um_options {
   struct um_op_pool pool; /* of the two ops, kept for their copying */
   struct um_op *will;
   struct um_op *properties;
+  uvmqtt_tls_t *tls; /* our reference; NULL when the URL is without TLS */
   bool plain_credentials;
   uint32_t connect_timeout, address_timeout, attempt_delay, resolve_timeout;
   uint32_t handshake_timeout, connack_timeout;

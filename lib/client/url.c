@@ -19,6 +19,8 @@ static const struct scheme {
     {"mqtt://", 1883, UM_TRANSPORT_TCP, NULL},
     {"unix:", 0, UM_TRANSPORT_UNIX, NULL},
     {"ws://", 80, UM_TRANSPORT_WS, "/mqtt"},
+    {"mqtts://", 8883, UM_TRANSPORT_TLS, NULL},
+    {"wss://", 443, UM_TRANSPORT_WSS, "/mqtt"},
 };
 
 /* NULL when it is none of ours. */

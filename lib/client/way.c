@@ -8,7 +8,7 @@
 #define SUBPROTOCOL "mqtt" /* [MQTT-6.0.0-3/both] */
 
 static bool is_websocket(enum um_transport t) {
-  return t == UM_TRANSPORT_WS;
+  return t == UM_TRANSPORT_WS || t == UM_TRANSPORT_WSS;
 }
 
 /* Reading. */

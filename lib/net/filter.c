@@ -209,6 +209,7 @@ static void on_connected(void *up) {
   mirror(f);
   f->stream.phase = f->phase;
   f->stream.server = f->below->server;
+  f->stream.security = f->below->security;
   f->stream.up->progress(f->stream.up_arg);
   if (f->state == UM_FILTER_OPENING)
     f->own->opened(f);

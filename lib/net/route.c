@@ -4,6 +4,7 @@
 #include "net/proxy.h"
 #include "net/socks5.h"
 #include "net/tcp.h"
+#include "net/tls.h"
 #include "net/tunnel.h"
 #include "net/ws.h"
 #include <assert.h>
@@ -18,6 +19,8 @@ static um_layer *const transports[][UM_LAYERS_MAX] = {
     [UM_TRANSPORT_TCP] = {um_tcp_new},
     [UM_TRANSPORT_UNIX] = {um_pipe_new},
     [UM_TRANSPORT_WS] = {um_tcp_new, um_ws_new},
+    [UM_TRANSPORT_TLS] = {um_tcp_new, um_tls_layer},
+    [UM_TRANSPORT_WSS] = {um_tcp_new, um_tls_layer, um_ws_new},
 };
 
 static um_layer *const proxies[] = {
@@ -60,9 +63,19 @@ int um_route_open(const struct um_route *route, const struct um_stream_up *up,
   return um_chain_below(route, &chain, up, up_arg, ret);
 }
 
-int um_route_check(enum um_transport transport) {
+static bool has(enum um_transport transport, um_layer *layer) {
   for (size_t i = 0; i < UM_LAYERS_MAX; i++)
-    if (transports[transport][i] == um_ws_new && !um_ws_available)
-      return UVMQTT_ENOTSUP;
-  return 0;
+    if (transports[transport][i] == layer)
+      return true;
+  return false;
+}
+
+bool um_route_has_tls(enum um_transport transport) {
+  return has(transport, um_tls_layer);
+}
+
+int um_route_check(enum um_transport transport) {
+  bool missing = (has(transport, um_ws_new) && !um_ws_available) ||
+                 (has(transport, um_tls_layer) && !um_tls_available);
+  return missing ? UVMQTT_ENOTSUP : 0;
 }

@@ -7,11 +7,14 @@
 #define UM_NET_ROUTE_H
 
 #include "net/stream.h"
+#include <uvmqtt/tls.h>
 
 enum um_transport {
   UM_TRANSPORT_TCP,
   UM_TRANSPORT_UNIX,
   UM_TRANSPORT_WS,
+  UM_TRANSPORT_TLS,
+  UM_TRANSPORT_WSS,
 };
 
 struct um_ws_options;
@@ -60,6 +63,8 @@ struct um_route {
   uv_buf_t read_buffer;           /* shared by all streams of the loop */
   const struct um_proxy *proxy;   /* NULL: none; never with UNIX */
   const struct um_ws_options *ws; /* with a WebSocket transport */
+  uvmqtt_tls_t *tls;              /* with a TLS transport */
+  uv_buf_t scratch; /* UM_TLS_SCRATCH, shared too; with a TLS transport */
 };
 
 /* What is left of a route below a layer. */
@@ -80,6 +85,7 @@ int um_route_open(const struct um_route *route, const struct um_stream_up *up,
 int um_route_open_layers(const struct um_route *route, um_layer *const *layers,
                          size_t n, const struct um_stream_up *up, void *up_arg,
                          struct um_stream **ret);
+bool um_route_has_tls(enum um_transport transport);
 /* 0, or UVMQTT_ENOTSUP: the library was built without. */
 int um_route_check(enum um_transport transport);
 int um_chain_below(const struct um_route *route, const struct um_chain *chain,

@@ -12,6 +12,7 @@
 
 struct um_stream;
 struct um_fault;
+struct um_security;
 
 /* Down: what the owner may ask for. Nothing here calls up before it returned;
  * a failure that is known at once is reported through up->ended later. */
@@ -64,6 +65,8 @@ struct um_stream {
   char address[64];  /* "127.0.0.1:1883" tried last or in use; "" before */
   bool loopback;     /* the connected peer is 127/8, ::1 or a unix socket */
   size_t server;     /* which of um_route's servers it is, once connected */
+  const struct um_security *security; /* from connected on, what protects the
+                                         bytes; NULL: they are in clear text */
   const struct um_fault *fault; /* when ended, what is known beyond the status;
                                    NULL: nothing. Valid until closed */
 };

@@ -247,3 +247,45 @@ Test(report, the_server_s_reference_is_in_the_error) {
   cr_expect_str_eq(uvmqtt_last_error(r.g.m)->server_reference, "other:1883");
   rig_close(&r);
 }
+
+static const char *plain_answer;
+
+static void answer_plainly(struct broker_link *l, const uint8_t *data,
+                           size_t len) {
+  (void)data;
+  if (len < 6)
+    return;
+  if (plain_answer == NULL)
+    broker_hangs_up(l->broker);
+  else
+    broker_sends(l, plain_answer, strlen(plain_answer));
+}
+
+static void tls_is_answered(const char *answer, const char *part) {
+  char url[64];
+  rig_open(&r);
+  plain_answer = answer;
+  r.b.bytes = answer_plainly;
+  snprintf(url, sizeof url, "mqtts://127.0.0.1:%u", r.b.port);
+  uvmqtt_options_t o = {UVMQTT_OPTIONS_INIT, .url = url};
+  int result = guest_try(&r, &r.g, &o);
+  if (result == UVMQTT_ENOTSUP) {
+    r.g.m = NULL;
+    rig_close(&r);
+    cr_skip_test("built without TLS");
+  }
+  cr_assert_eq(result, 0);
+  guest_connect(&r.g);
+  UNTIL(&r, r.g.n[DISCONNECTED] == 1);
+  cr_expect_eq(r.g.error.phase, UVMQTT_PHASE_TLS);
+  cr_expect(strstr(r.g.hint, part) != NULL, "%s: %s", r.g.hint,
+            uvmqtt_last_error(r.g.m)->detail);
+  rig_close(&r);
+}
+
+/* Pain 17, the other way round */
+Test(report, a_port_without_tls_is_known_by_its_answer) {
+  tls_is_answered("\x20\x02\x02\x05-and-some-more", "does not speak TLS");
+  tls_is_answered("HTTP/1.1 400 Bad Request\r\n\r\n", "does not speak TLS");
+  tls_is_answered(NULL, "does this port speak TLS?");
+}

@@ -5,7 +5,7 @@
 
 #include "e2e/site.h"
 
-#define PEER_NOTICES 8
+#define PEER_NOTICES 16
 
 struct heard { /* a message that came */
   char *topic;

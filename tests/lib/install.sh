@@ -14,6 +14,7 @@ declare -A PROBE=(
   [libuv1-dev]=pc:libuv
   [libssl-dev]=pc:openssl
   [libwslay-dev]=file:/usr/include/wslay/wslay.h
+  [openssl]=cmd:openssl
   [mosquitto]=cmd:mosquitto
   [libcriterion-dev]=pc:criterion
   [valgrind]=cmd:valgrind

@@ -1,0 +1,54 @@
+#include "client/secure.h"
+
+#include "client/client.h"
+#include "client/pump.h"
+#include "net/tls.h"
+
+/* A context that would not be used is a mistake that must not go unseen. */
+int um_secure_read(const uvmqtt_options_t *o, const struct um_url *url,
+                   uvmqtt_tls_t **ret) {
+  if (!um_route_has_tls(url->transport))
+    return o->tls == NULL ? 0 : UVMQTT_ETLSCONFIG;
+  int r = um_tls_check_host(url->host);
+  if (r)
+    return r;
+  if (o->tls == NULL)
+    r = um_tls_default(ret);
+  else
+    *ret = uvmqtt_tls_ref(o->tls);
+  return r ? r : um_tls_prepare(*ret);
+}
+
+int um_secure_fill(uvmqtt_t *m, struct um_route *route) {
+  route->tls = m->options.tls;
+  if (route->tls == NULL)
+    return 0;
+  route->scratch = um_loop_scratch(m->loop);
+  return route->scratch.base == NULL ? UV_ENOMEM : 0;
+}
+
+bool um_secure_enough(const uvmqtt_t *m) {
+  const struct um_session_config *c = &m->options.config;
+  bool secrets =
+      c->username != NULL || c->has_password || c->auth_method != NULL;
+  return !secrets || m->stream->security != NULL || m->stream->loopback ||
+         m->options.plain_credentials;
+}
+
+void um_secure_warn(uvmqtt_t *m) {
+  static const struct {
+    unsigned bit;
+    uvmqtt_notice_kind_t kind;
+  } rows[] = {
+      {UM_TLS_UNVERIFIED, UVMQTT_NOTICE_TLS_UNVERIFIED},
+      {UM_TLS_KEY_EXPOSED, UVMQTT_NOTICE_TLS_KEY_EXPOSED},
+      {UM_TLS_RELOAD, UVMQTT_NOTICE_TLS_RELOAD},
+  };
+  unsigned warnings =
+      m->options.tls == NULL ? 0 : um_tls_warnings(m->options.tls);
+  for (size_t i = 0; i < sizeof rows / sizeof rows[0] && !m->closing; i++) {
+    uvmqtt_notice_t notice = {.kind = rows[i].kind};
+    if (warnings & rows[i].bit)
+      um_pump_events.notice(m, &notice);
+  }
+}

@@ -1,0 +1,341 @@
+/* TLS as a layer: OpenSSL between two buffers. */
+#include "net/tls.h"
+
+#include "base/alloc.h"
+#include "net/filter.h"
+#include "net/security.h"
+#include "net/tls_bio.h"
+#include "net/tls_name.h"
+#include "net/tls_verify.h"
+#include <openssl/err.h>
+#include <openssl/x509v3.h>
+#include <stdio.h>
+#include <string.h>
+#include <uvmqtt/message.h>
+
+/* Answers of OpenSSL's own, to a peer that does not read them. */
+#define OUT_MAX (64u * 1024)
+
+/* The servers of the route, by which one is connected in the end. */
+struct host {
+  char *name;
+  uint16_t port;
+};
+
+struct tls {
+  struct um_filter f; /* first */
+  uvmqtt_tls_t *config;
+  SSL *ssl; /* NULL before below is connected */
+  struct um_tls_pipe pipe;
+  uv_buf_t scratch; /* plain text, shared */
+  struct host *hosts;
+  size_t n_hosts;
+  char *name; /* that is verified */
+  struct um_tls_trial trial;
+  struct um_security security;
+};
+
+static struct tls *of(struct um_filter *f) {
+  return (struct tls *)f;
+}
+
+/* Around each call of OpenSSL's: an error that somebody left in the queue would
+ * be taken for ours, and ours must not be taken for his. */
+
+enum verdict { GOOD, AGAIN, FINISHED, BAD };
+
+static void begin(void) {
+  ERR_clear_error();
+}
+
+static enum verdict verdict_of(const struct tls *t, int r) {
+  switch (r > 0 ? SSL_ERROR_NONE : SSL_get_error(t->ssl, r)) {
+  case SSL_ERROR_NONE:
+    return GOOD;
+  case SSL_ERROR_WANT_READ:
+    return AGAIN;
+  case SSL_ERROR_ZERO_RETURN:
+    return FINISHED;
+  default:
+    return BAD;
+  }
+}
+
+static enum verdict end(const struct tls *t, int r) {
+  enum verdict v = verdict_of(t, r);
+  if (v != BAD) /* else um_tls_trial_failed reads what it was */
+    ERR_clear_error();
+  return v;
+}
+
+static int failed(struct tls *t) {
+  t->f.stream.fault = &t->trial.fault;
+  int r = um_tls_trial_failed(&t->trial, t->ssl);
+  ERR_clear_error();
+  return r;
+}
+
+/* Opening. */
+
+static int set_name(struct tls *t) {
+  if (um_tls_check_host(t->name))
+    return um_tls_trial_fail(&t->trial, UVMQTT_EURL,
+                             "the name of the host is not in ASCII");
+  SSL_set_hostflags(t->ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+  if (SSL_set1_host(t->ssl, t->name) != 1)
+    return UV_ENOMEM;
+  if (!um_tls_is_address(t->name) &&
+      SSL_set_tlsext_host_name(t->ssl, t->name) != 1)
+    return um_tls_trial_fail(&t->trial, UVMQTT_ETLSCONFIG,
+                             "this cannot be sent as a server name");
+  return 0;
+}
+
+static void set_session(struct tls *t) {
+  uvmqtt_tls_t *config = t->config;
+  uv_mutex_lock(&config->lock);
+  SSL_SESSION *session = um_tls_tickets_take(&config->tickets, &t->trial.key);
+  uv_mutex_unlock(&config->lock);
+  if (session == NULL)
+    return;
+  SSL_set_session(t->ssl, session);
+  SSL_SESSION_free(session);
+}
+
+static int make_ssl(struct tls *t) {
+  char text[UM_FAULT_TEXT];
+  int r;
+  SSL_CTX *ctx = um_tls_acquire(t->config, &t->trial.key.generation, &r, text,
+                                sizeof text);
+  if (ctx == NULL)
+    return um_tls_trial_fail(&t->trial, r, text);
+  t->ssl = SSL_new(ctx);
+  SSL_CTX_free(ctx);
+  BIO *bio = t->ssl == NULL ? NULL : um_tls_bio_new(t->config->bio, &t->pipe);
+  if (bio == NULL)
+    return UV_ENOMEM;
+  SSL_set_bio(t->ssl, bio, bio);
+  SSL_set_app_data(t->ssl, &t->trial);
+  SSL_set_info_callback(t->ssl, um_tls_on_info);
+  SSL_set_connect_state(t->ssl);
+  return 0;
+}
+
+static char *server_name(struct tls *t) {
+  const struct host *host = &t->hosts[t->f.stream.server];
+  uv_mutex_lock(&t->config->lock);
+  const char *override = t->config->server_name;
+  char *name = um_tls_name_of(override == NULL ? host->name : override);
+  uv_mutex_unlock(&t->config->lock);
+  return name;
+}
+
+static int prepare(struct tls *t) {
+  t->name = server_name(t);
+  if (t->name == NULL)
+    return UV_ENOMEM;
+  int r = make_ssl(t);
+  if (r == 0)
+    r = set_name(t);
+  if (r)
+    return r;
+  t->trial.key.host = t->name;
+  t->trial.key.port = t->hosts[t->f.stream.server].port;
+  set_session(t);
+  return 0;
+}
+
+/* What the peer turned out to be. 0, or the code. */
+static int describe(struct tls *t) {
+  struct um_security *s = &t->security;
+  const unsigned char *alpn = NULL;
+  unsigned len = 0;
+  int r = um_tls_trial_end(&t->trial, t->ssl, &s->verified);
+  if (r)
+    return r;
+  SSL_get0_alpn_selected(t->ssl, &alpn, &len);
+  snprintf(s->protocol, sizeof s->protocol, "%.*s", (int)len,
+           alpn == NULL ? "" : (const char *)alpn);
+  s->resumed = SSL_session_reused(t->ssl);
+  s->version = SSL_get_version(t->ssl);
+  s->cipher = SSL_get_cipher_name(t->ssl);
+  t->f.stream.security = s;
+  return 0;
+}
+
+static int shake(struct tls *t, enum verdict *ret) {
+  begin();
+  *ret = end(t, SSL_do_handshake(t->ssl));
+  if (*ret == BAD || *ret == FINISHED)
+    return failed(t);
+  return *ret == GOOD ? describe(t) : 0;
+}
+
+static void give_up(struct tls *t, int r) {
+  t->f.stream.fault = &t->trial.fault;
+  um_filter_end(&t->f, r);
+}
+
+static void tls_opened(struct um_filter *f) {
+  struct tls *t = of(f);
+  enum verdict v;
+  begin();
+  int r = prepare(t);
+  ERR_clear_error();
+  if (r == 0)
+    r = shake(t, &v);
+  if (r)
+    give_up(t, r);
+}
+
+/* Reading. */
+
+static bool is_flood(const struct tls *t) {
+  return t->f.below->busy && t->f.out.len > OUT_MAX;
+}
+
+/* Gives the owner one record at most. False: no more now. */
+static bool read_some(struct tls *t) {
+  struct um_stream *s = &t->f.stream;
+  size_t n = 0;
+  begin();
+  enum verdict v =
+      end(t, SSL_read_ex(t->ssl, t->scratch.base, t->scratch.len, &n));
+  if (v == GOOD)
+    s->up->bytes(s->up_arg, (uint8_t *)t->scratch.base, n);
+  else if (v == BAD)
+    um_filter_end(&t->f, failed(t));
+  else if (v == FINISHED)
+    um_filter_end(&t->f, UV_EOF);
+  else if (is_flood(t))
+    give_up(t, um_tls_trial_fail(&t->trial, UVMQTT_ETLS,
+                                 "the peer asks without end and does not "
+                                 "read the answers"));
+  return v == GOOD;
+}
+
+static void go_on_shaking(struct tls *t) {
+  enum verdict v;
+  int r = shake(t, &v);
+  if (r)
+    give_up(t, r);
+  else if (v == GOOD)
+    um_filter_connected(&t->f);
+}
+
+static size_t tls_bytes(struct um_filter *f, uint8_t *data, size_t len) {
+  struct tls *t = of(f);
+  t->pipe.data = data;
+  t->pipe.len = len;
+  if (f->state == UM_FILTER_OPENING)
+    go_on_shaking(t);
+  while (f->state == UM_FILTER_UP && um_filter_reading(f) && read_some(t))
+    ;
+  size_t left = t->pipe.len;
+  t->pipe.len = 0;
+  return len - left;
+}
+
+/* Writing. */
+
+static int tls_write(struct um_filter *f, const struct um_buf *bytes) {
+  struct tls *t = of(f);
+  size_t n = 0;
+  if (bytes->len == 0)
+    return 0;
+  begin();
+  int r = SSL_write_ex(t->ssl, um_buf_head(bytes), bytes->len, &n);
+  return end(t, r) == GOOD ? 0 : failed(t);
+}
+
+static void tls_finish(struct um_filter *f) {
+  begin();
+  SSL_shutdown(of(f)->ssl);
+  ERR_clear_error();
+}
+
+static int tls_ended(struct um_filter *f, int status) {
+  struct tls *t = of(f);
+  if (f->state == UM_FILTER_OPENING && t->ssl != NULL) {
+    um_tls_trial_fail(&t->trial, 0,
+                      "the connection ended in the middle of the handshake");
+    f->stream.fault = &t->trial.fault;
+  }
+  return status;
+}
+
+static void free_hosts(struct tls *t) {
+  for (size_t i = 0; i < t->n_hosts; i++)
+    um_free(t->hosts[i].name);
+  um_free(t->hosts);
+}
+
+/* A session whose connection just ended may be resumed: without this OpenSSL
+ * would take the end for an attack. */
+static void tls_done(struct um_filter *f) {
+  struct tls *t = of(f);
+  begin();
+  if (t->ssl != NULL && t->trial.code == 0 && SSL_is_init_finished(t->ssl))
+    SSL_set_shutdown(t->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+  SSL_free(t->ssl);
+  ERR_clear_error();
+  free_hosts(t);
+  um_free(t->name);
+  uvmqtt_tls_free(t->config);
+}
+
+static const struct um_filter_ops tls_ops = {
+    .opened = tls_opened,
+    .bytes = tls_bytes,
+    .write = tls_write,
+    .finish = tls_finish,
+    .ended = tls_ended,
+    .done = tls_done,
+};
+
+/* Making. */
+
+static int copy_hosts(struct tls *t, const struct um_route *route) {
+  t->hosts = um_calloc(route->n_servers, sizeof *t->hosts);
+  if (t->hosts == NULL)
+    return UV_ENOMEM;
+  t->n_hosts = route->n_servers;
+  for (size_t i = 0; i < t->n_hosts; i++) {
+    t->hosts[i].port = route->servers[i].port;
+    t->hosts[i].name = um_strdup(route->servers[i].host);
+    if (t->hosts[i].name == NULL)
+      return UV_ENOMEM;
+  }
+  return 0;
+}
+
+static int init(struct tls *t, const struct um_route *route,
+                const struct um_chain *below, const struct um_stream_up *up,
+                void *up_arg) {
+  int r = copy_hosts(t, route);
+  if (r)
+    return r;
+  t->config = uvmqtt_tls_ref(route->tls);
+  t->scratch = route->scratch;
+  t->pipe.out = &t->f.out;
+  um_tls_trial_init(&t->trial, t->config);
+  return um_filter_init(&t->f, &tls_ops, UVMQTT_PHASE_TLS, route, below, up,
+                        up_arg);
+}
+
+int um_tls_layer(const struct um_route *route, const struct um_chain *below,
+                 const struct um_stream_up *up, void *up_arg,
+                 struct um_stream **ret) {
+  struct tls *t = um_calloc(1, sizeof *t);
+  if (t == NULL)
+    return UV_ENOMEM;
+  int r = init(t, route, below, up, up_arg);
+  if (r == 0) {
+    *ret = &t->f.stream;
+    return 0;
+  }
+  free_hosts(t);
+  uvmqtt_tls_free(t->config);
+  um_free(t);
+  return r;
+}

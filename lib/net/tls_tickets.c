@@ -1,0 +1,75 @@
+#include "net/tls_tickets.h"
+
+#include "base/alloc.h"
+#include <string.h>
+
+struct ticket {
+  struct um_list link;
+  SSL_SESSION *session;
+  uint64_t generation;
+  uint16_t port;
+  char host[];
+};
+
+static struct ticket *at(struct um_list *link) {
+  return um_list_of(link, struct ticket, link);
+}
+
+void um_tls_tickets_init(struct um_tls_tickets *t) {
+  um_list_init(&t->list);
+  t->n = 0;
+}
+
+static void drop(struct um_tls_tickets *t, struct ticket *old) {
+  um_list_remove(&old->link);
+  SSL_SESSION_free(old->session);
+  um_free(old);
+  t->n--;
+}
+
+void um_tls_tickets_clear(struct um_tls_tickets *t) {
+  while (!um_list_empty(&t->list))
+    drop(t, at(t->list.next));
+}
+
+bool um_tls_tickets_put(struct um_tls_tickets *t,
+                        const struct um_tls_ticket_key *key,
+                        SSL_SESSION *session) {
+  size_t len = strlen(key->host) + 1;
+  struct ticket *new = um_malloc(sizeof *new + len);
+  if (new == NULL)
+    return false;
+  if (t->n == UM_TLS_TICKETS_MAX)
+    drop(t, at(t->list.next));
+  new->session = session;
+  new->generation = key->generation;
+  new->port = key->port;
+  memcpy(new->host, key->host, len);
+  um_list_push(&t->list, &new->link);
+  t->n++;
+  return true;
+}
+
+static bool fits(const struct ticket *t, const struct um_tls_ticket_key *key) {
+  return t->generation == key->generation && t->port == key->port &&
+         strcmp(t->host, key->host) == 0;
+}
+
+static bool is_single_use(const SSL_SESSION *session) {
+  return SSL_SESSION_get_protocol_version(session) >= TLS1_3_VERSION;
+}
+
+SSL_SESSION *um_tls_tickets_take(struct um_tls_tickets *t,
+                                 const struct um_tls_ticket_key *key) {
+  for (struct um_list *i = t->list.prev; i != &t->list; i = i->prev) {
+    struct ticket *found = at(i);
+    if (!fits(found, key))
+      continue;
+    SSL_SESSION *session = found->session;
+    SSL_SESSION_up_ref(session);
+    if (is_single_use(session))
+      drop(t, found);
+    return session;
+  }
+  return NULL;
+}
