@@ -9,6 +9,7 @@
 #include "client/stay.h"
 #include "client/verdict.h"
 #include "net/route.h"
+#include "net/security.h"
 #include "session/pending.h"
 #include <assert.h>
 #include <string.h>
