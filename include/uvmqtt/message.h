@@ -340,18 +340,18 @@ typedef struct uvmqtt_auth_s {
   /* five connections in a row were ended by violations soon after CONNACK;    \
    * the back-off stays at its maximum */                                      \
   X(BROKER_MISBEHAVING, "the server keeps breaking the protocol")              \
-  /* three connections in a row were ended by the peer without a word soon     \
-   * after CONNACK; the back-off is that of UVMQTT_RETRY_TAKEN_OVER */         \
-  X(DISPLACED,                                                                 \
-    "connections keep ending soon after they were accepted; does another "     \
-    "client use this client identifier?")                                      \
   /* a restored subscription was refused by the server and is forgotten */     \
   X(SUBSCRIPTION_REFUSED, "the server refused to restore a subscription")      \
   /* each connect with UVMQTT_CERT_NONE; before CONNECT is sent */             \
   X(TLS_UNVERIFIED, "anybody may play this server: it is not verified")        \
   X(TLS_KEY_EXPOSED, "others may read the file with the private key")          \
   /* what was read before stays in force; uvmqtt_tls_error says why */         \
-  X(TLS_RELOAD, "a changed certificate file cannot be used")
+  X(TLS_RELOAD, "a changed certificate file cannot be used")                   \
+  /* three connections in a row were ended by the peer without a word soon     \
+   * after CONNACK; the back-off is that of UVMQTT_RETRY_TAKEN_OVER */         \
+  X(DISPLACED,                                                                 \
+    "connections keep ending soon after they were accepted; does another "     \
+    "client use this client identifier?")
 
 typedef enum {
 #define X(name, text) UVMQTT_NOTICE_##name,
