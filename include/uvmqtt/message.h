@@ -349,9 +349,7 @@ typedef struct uvmqtt_auth_s {
   X(TLS_RELOAD, "a changed certificate file cannot be used")                   \
   /* three connections in a row were ended by the peer without a word soon     \
    * after CONNACK; the back-off is that of UVMQTT_RETRY_TAKEN_OVER */         \
-  X(DISPLACED,                                                                 \
-    "connections keep ending soon after they were accepted; does another "     \
-    "client use this client identifier?")
+  X(DISPLACED, "another client seems to use this client identifier")
 
 typedef enum {
 #define X(name, text) UVMQTT_NOTICE_##name,

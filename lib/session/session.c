@@ -209,8 +209,9 @@ static int decode(struct um_session *s, struct um_span frame,
 }
 
 static int receive_311_connack(struct um_session *s, struct um_span frame) {
+  struct um_packet unread = {.type = UVMQTT_CONNACK};
   if (s->config->trace)
-    um_trace_received(s, frame, NULL, UVMQTT_EVERSION);
+    um_trace_received(s, frame, &unread, UVMQTT_EVERSION);
   return um_greet_recv_311_connack(s, frame);
 }
 

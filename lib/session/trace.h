@@ -9,7 +9,7 @@
 /* It lies in the out buffer, or is held back for the store; so many bytes. */
 void um_trace_sent(const struct um_session *s, const struct um_packet *p,
                    size_t len);
-/* p was decoded, or, with an error, could not be. */
+/* p was decoded or, with an error, means nothing. */
 void um_trace_received(const struct um_session *s, struct um_span frame,
                        const struct um_packet *p, int error);
 
