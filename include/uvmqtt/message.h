@@ -187,6 +187,7 @@ typedef struct uvmqtt_limits_s {
                                        request_response_information */
   const char *client_id;            /* yours, ours or assigned; never NULL */
   uvmqtt_security_t security;
+  /* The texts are valid until the connection ends. */
   bool tls_resumed;         /* a session of an earlier connection was used */
   const char *tls_version;  /* "TLSv1.3"; NULL in clear text */
   const char *tls_cipher;   /* "TLS_AES_256_GCM_SHA384"; NULL in clear text */

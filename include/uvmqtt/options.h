@@ -136,9 +136,9 @@ typedef struct uvmqtt_options_s {
    *   "mqtts://host", ...: the same over TLS, see .tls
    *   "ws://host:port/path?query": MQTT over WebSocket (chapter 6)
    *   "wss://host:port/path?query": that over TLS
-   *   "unix:///run/mosquitto.sock": a unix socket, up to 107 bytes (the
-   * system's limit, else UVMQTT_EPATH) "unix:@name": one with an abstract name,
-   * Linux only
+   *   "unix:///run/mosquitto.sock": a unix socket; a path of up to 107 bytes on
+   *     Linux, else UVMQTT_EPATH
+   *   "unix:@name": one with an abstract name, Linux only
    *
    * Ports when none is given: mqtt 1883, mqtts 8883, ws 80, wss 443. A
    * WebSocket's path is "/mqtt" when none is given. What is no letter, digit or
@@ -149,8 +149,8 @@ typedef struct uvmqtt_options_s {
 
   /* Further servers, as URLs of the same scheme as url (else UVMQTT_EURL): host
    * and port only, everything else is that of url and of these options; at
-   * most UVMQTT_SERVERS_MAX. The servers are equal: the session is expected at
-   * whichever is reached.
+   * most UVMQTT_SERVERS_MAX. The servers are taken for equal: the session is
+   * expected at whichever is reached, and so is the MQTT version spoken.
    *
    * Each attempt begins with url and takes the servers in order: two addresses
    * of each (one IPv6, one IPv4, where there are) and then the next two, at
@@ -377,10 +377,11 @@ typedef struct uvmqtt_options_s {
   /* "socks5h://user:password@host:port" (RFC 1928, port 1080) or
    * "http://user:password@host:port" (CONNECT, port 8080); the login may be
    * missing, NULL is no proxy. All but unix sockets (UV_EINVAL) goes through
-   * it, and it looks up the server's name. Else UVMQTT_EURL. The login travels
-   * to the proxy in clear text; user name and password have up to 255 bytes
-   * each. Through a proxy a server counts as local (.plain_credentials) only
-   * when the proxy is on this machine and the url has 127/8 or ::1 in it. */
+   * it, and it looks up the server's name. With several servers each attempt
+   * asks for one, in turn. Else UVMQTT_EURL. The login travels to the proxy in
+   * clear text; user name and password have up to 255 bytes each. Through a
+   * proxy a server counts as local (.plain_credentials) only when the proxy is
+   * on this machine and the url has 127/8 or ::1 in it. */
   const char *proxy;
 
   /* WebSocket only. */

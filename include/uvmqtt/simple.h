@@ -37,13 +37,13 @@ typedef void (*uvmqtt_simple_cb)(const char *topic, uvmqtt_bytes_t payload,
                                  void *arg);
 typedef void (*uvmqtt_simple_log_cb)(const char *text, void *arg);
 
-/* MQTTClient(client_id, server, port=0, user=None, password=None, keepalive=0);
- * everything is copied. */
+/* MQTTClient(client_id, server, port=0, user=None, password=None, keepalive=0,
+ * ssl=None); everything is copied. */
 typedef struct uvmqtt_simple_options_s {
   size_t size;               /* UVMQTT_SIMPLE_OPTIONS_INIT sets it */
   const char *client_id;     /* NULL: a random one */
   const char *server;        /* host name or address, without port; required */
-  uint16_t port;             /* 0: 1883 */
+  uint16_t port;             /* 0: 1883, with ssl 8883 */
   const char *user;          /* NULL: none */
   const char *password;      /* NULL: none */
   uint16_t keepalive;        /* seconds; 0: off, as in umqtt */
@@ -57,6 +57,10 @@ typedef struct uvmqtt_simple_options_s {
    * UVMQTT_EINSECURE). */
   uvmqtt_simple_log_cb log;
   void *log_arg;
+  /* Not NULL: TLS, and how; see uvmqtt/tls.h, the shape of tls.SSLContext. The
+   * object has a reference of its own. Unlike MicroPython's, a context verifies
+   * the server, for the name or address in .server. */
+  uvmqtt_tls_t *ssl;
 } uvmqtt_simple_options_t;
 
 #define UVMQTT_SIMPLE_OPTIONS_INIT .size = sizeof(uvmqtt_simple_options_t)

@@ -183,11 +183,14 @@ UVMQTT_EXTERN int uvmqtt_tls_set_keylog_file(uvmqtt_tls_t *tls,
 
 /* Sessions are resumed with the tickets (1.3) or sessions (1.2) of earlier
  * connections to the same host and port under the same settings; at most 64
- * are kept, in memory. On by default. */
+ * are kept, in memory. On by default. The server's certificate is not looked
+ * at again while a session lasts, which is for the server to say: with TLS 1.3
+ * a week at most. */
 UVMQTT_EXTERN int uvmqtt_tls_set_resumption(uvmqtt_tls_t *tls, bool on);
 
-/* Idle connections give their buffers back: about 17 KiB less for each, some
- * more work for each message. Off by default. */
+/* Idle connections give their buffers back: some 33 KiB less for each (27
+ * instead of 60 KiB with OpenSSL 3.0), and more work for each message. Off by
+ * default. */
 UVMQTT_EXTERN int uvmqtt_tls_set_low_memory(uvmqtt_tls_t *tls, bool on);
 
 #ifdef __cplusplus

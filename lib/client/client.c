@@ -57,24 +57,10 @@ int uvmqtt_new(uv_loop_t *loop, const uvmqtt_options_t *options,
   return 0;
 }
 
-static int usable(const uvmqtt_t *m) {
-  return um_usable(m);
-}
-
-/* Every call that asks for something ends with this; memory for the service
- * was there before anything was accepted. */
-static int accepted(uvmqtt_t *m, int r) {
-  if (r == 0)
-    um_pump_relieve(m);
-  return r;
-}
-
 /* Going online and offline. */
 
 int uvmqtt_connect(uvmqtt_t *m) {
-  int r = usable(m);
-  if (r == 0)
-    r = um_pump_want(m);
+  int r = um_may_ask(m, 0);
   if (r)
     return r;
   m->leave.again = m->leave.draining;
@@ -122,7 +108,7 @@ static int copy_leave(uvmqtt_t *m, const uvmqtt_disconnect_options_t *o) {
 int uvmqtt_disconnect(uvmqtt_t *m, const uvmqtt_disconnect_options_t *options,
                       uvmqtt_request_cb cb, void *arg) {
   uvmqtt_disconnect_options_t o;
-  int r = usable(m);
+  int r = um_usable(m);
   if (r == 0)
     r = take_leave_options(options, &o);
   if (r == 0)
@@ -162,47 +148,36 @@ void uvmqtt_close(uvmqtt_t *m, uvmqtt_close_cb cb, void *arg) {
 
 int uvmqtt_publish(uvmqtt_t *m, const uvmqtt_message_t *message,
                    uvmqtt_request_cb cb, void *arg, uint64_t *ret_id) {
-  int r = usable(m);
-  if (r == 0)
-    r = um_check_publish(message);
-  if (r == 0)
-    r = um_pump_want(m);
+  int r = um_may_ask(m, um_check_publish(message));
   if (r)
     return r;
   r = um_session_publish(&m->session, uv_now(m->loop->uv), message, cb, arg,
                          ret_id);
-  return accepted(m, r);
+  return um_asked(m, r);
 }
 
 int uvmqtt_subscribe(uvmqtt_t *m, const uvmqtt_subscription_t *filters,
                      size_t n, const uvmqtt_property_t *properties,
                      size_t n_properties, uvmqtt_request_cb cb, void *arg,
                      uint64_t *ret_id) {
-  int r = usable(m);
-  if (r == 0)
-    r = um_check_subscriptions(filters, n, properties, n_properties);
-  if (r == 0)
-    r = um_pump_want(m);
+  int r = um_may_ask(
+      m, um_check_subscriptions(filters, n, properties, n_properties));
   if (r)
     return r;
   r = um_session_subscribe(&m->session, uv_now(m->loop->uv), filters, n,
                            properties, n_properties, cb, arg, ret_id);
-  return accepted(m, r);
+  return um_asked(m, r);
 }
 
 int uvmqtt_unsubscribe(uvmqtt_t *m, const char *const *filters, size_t n,
                        const uvmqtt_property_t *properties, size_t n_properties,
                        uvmqtt_request_cb cb, void *arg, uint64_t *ret_id) {
-  int r = usable(m);
-  if (r == 0)
-    r = um_check_filters(filters, n, properties, n_properties);
-  if (r == 0)
-    r = um_pump_want(m);
+  int r = um_may_ask(m, um_check_filters(filters, n, properties, n_properties));
   if (r)
     return r;
   r = um_session_unsubscribe(&m->session, uv_now(m->loop->uv), filters, n,
                              properties, n_properties, cb, arg, ret_id);
-  return accepted(m, r);
+  return um_asked(m, r);
 }
 
 /* Method and data are ours; the packet decides whether Reason String may be.
@@ -210,6 +185,8 @@ int uvmqtt_unsubscribe(uvmqtt_t *m, const char *const *filters, size_t n,
 static int check_auth(const uvmqtt_t *m, uvmqtt_bytes_t data,
                       const uvmqtt_property_t *properties,
                       size_t n_properties) {
+  if (m == NULL)
+    return UV_EINVAL;
   bool starting = m->session.auth.turn == UM_AUTH_START;
   if (m->options.auth_method == NULL)
     return UVMQTT_ENOTSUP;
@@ -229,36 +206,28 @@ static int check_auth(const uvmqtt_t *m, uvmqtt_bytes_t data,
 
 int uvmqtt_auth(uvmqtt_t *m, uvmqtt_bytes_t data,
                 const uvmqtt_property_t *properties, size_t n_properties) {
-  int r = usable(m);
-  if (r == 0)
-    r = check_auth(m, data, properties, n_properties);
-  if (r == 0)
-    r = um_pump_want(m);
+  int r = um_may_ask(m, check_auth(m, data, properties, n_properties));
   if (r)
     return r;
   r = um_session_auth(&m->session, uv_now(m->loop->uv), data, properties,
                       n_properties);
-  return accepted(m, r);
+  return um_asked(m, r);
 }
 
 int uvmqtt_reauthenticate(uvmqtt_t *m, uvmqtt_bytes_t data,
                           const uvmqtt_property_t *properties,
                           size_t n_properties, uvmqtt_request_cb cb, void *arg,
                           uint64_t *ret_id) {
-  int r = usable(m);
-  if (r == 0)
-    r = check_auth(m, data, properties, n_properties);
-  if (r == 0)
-    r = um_pump_want(m);
+  int r = um_may_ask(m, check_auth(m, data, properties, n_properties));
   if (r)
     return r;
   r = um_session_reauthenticate(&m->session, uv_now(m->loop->uv), data,
                                 properties, n_properties, cb, arg, ret_id);
-  return accepted(m, r);
+  return um_asked(m, r);
 }
 
 int uvmqtt_cancel(uvmqtt_t *m, uint64_t id) {
-  int r = usable(m);
+  int r = um_usable(m);
   if (r == 0)
     r = um_session_cancel(&m->session, uv_now(m->loop->uv), id);
   if (r == 0)
@@ -267,23 +236,21 @@ int uvmqtt_cancel(uvmqtt_t *m, uint64_t id) {
 }
 
 int uvmqtt_ack(uvmqtt_t *m, uint64_t token, uint8_t reason) {
-  int r = usable(m);
+  int r = um_usable(m);
   if (r == 0)
     r = um_session_ack(&m->session, uv_now(m->loop->uv), token, reason);
   if (r == 0)
     um_loop_mark(m->loop, m);
-  return accepted(m, r);
+  return um_asked(m, r);
 }
 
 int uvmqtt_ping(uvmqtt_t *m) {
-  int r = usable(m);
-  if (r == 0)
-    r = um_pump_want(m);
+  int r = um_may_ask(m, 0);
   return r ? r : um_session_ping(&m->session, uv_now(m->loop->uv));
 }
 
 int uvmqtt_poke(uvmqtt_t *m) {
-  int r = usable(m);
+  int r = um_usable(m);
   bool matters = r == 0 && (m->state == UVMQTT_STATE_ONLINE ||
                             m->state == UVMQTT_STATE_WAITING);
   if (!matters)
@@ -294,7 +261,7 @@ int uvmqtt_poke(uvmqtt_t *m) {
 }
 
 int uvmqtt_read_stop(uvmqtt_t *m) {
-  int r = usable(m);
+  int r = um_usable(m);
   if (r)
     return r;
   um_session_pause(&m->session, uv_now(m->loop->uv));
@@ -303,7 +270,7 @@ int uvmqtt_read_stop(uvmqtt_t *m) {
 }
 
 int uvmqtt_read_start(uvmqtt_t *m) {
-  int r = usable(m);
+  int r = um_usable(m);
   if (r)
     return r;
   um_session_resume(&m->session, uv_now(m->loop->uv));

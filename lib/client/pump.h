@@ -17,6 +17,23 @@ void um_pump_service(uvmqtt_t *m);
 /* In a user's call, when much is in the buffer: hands it to the kernel without
  * calling anybody back. */
 void um_pump_relieve(uvmqtt_t *m);
+
+/* How every call that asks for something begins; `checked` is what its
+ * arguments are worth. Memory for the service is there before anything is
+ * accepted. */
+static inline int um_may_ask(uvmqtt_t *m, int checked) {
+  int r = um_usable(m);
+  if (r == 0)
+    r = checked;
+  return r ? r : um_pump_want(m);
+}
+
+/* And ends. */
+static inline int um_asked(uvmqtt_t *m, int r) {
+  if (r == 0)
+    um_pump_relieve(m);
+  return r;
+}
 /* One write of what is in the out buffer, if the stream is free. */
 int um_pump_write(uvmqtt_t *m);
 /* Reads from the stream, or stops: as throttled and paused. Calls nobody. */

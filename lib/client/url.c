@@ -19,6 +19,7 @@ static const struct scheme {
     {"mqtt://", 1883, UM_TRANSPORT_TCP, NULL},
     {"unix:", 0, UM_TRANSPORT_UNIX, NULL},
     {"ws://", 80, UM_TRANSPORT_WS, "/mqtt"},
+    {"wss://", 443, UM_TRANSPORT_WSS, "/mqtt"},
     {"mqtts://", 8883, UM_TRANSPORT_TLS, NULL},
     {"wss://", 443, UM_TRANSPORT_WSS, "/mqtt"},
 };
@@ -162,6 +163,8 @@ static bool parse_host(char *s, struct um_url *u) {
 /* "unix:/path", "unix:///path", "unix:@name" */
 static int parse_socket(char *s, struct um_url *u) {
   u->host = strncmp(s, "///", 3) == 0 ? s + 2 : s;
+  if (strncmp(u->host, "//", 2) == 0)
+    return UVMQTT_EPATH; /* "unix://run/x" names a host */
   return percent_decode(u->host) ? um_pipe_check(u->host) : UVMQTT_EURL;
 }
 

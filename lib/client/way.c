@@ -128,8 +128,8 @@ int uvmqtt_ws_fail(uvmqtt_t *m) {
 
 /* The route. */
 
-static void fill_proxy(const struct um_way *w, struct um_route *route,
-                       struct um_proxy *ret) {
+static void fill_proxy(const struct um_way *w, uint32_t attempt,
+                       struct um_route *route, struct um_proxy *ret) {
   if (w->proxy.memory == NULL)
     return;
   *ret = (struct um_proxy){
@@ -140,6 +140,7 @@ static void fill_proxy(const struct um_way *w, struct um_route *route,
       .password = w->proxy.password,
   };
   route->proxy = ret;
+  route->turn = attempt - 1;
 }
 
 static void fill_ws(uvmqtt_t *m, const struct um_url *to,
@@ -163,6 +164,6 @@ static void fill_ws(uvmqtt_t *m, const struct um_url *to,
 void um_way_fill(uvmqtt_t *m, const struct um_url *to, struct um_route *route,
                  struct um_way_route *ret) {
   route->transport = to->transport;
-  fill_proxy(&m->options.way, route, &ret->proxy);
+  fill_proxy(&m->options.way, m->attempt, route, &ret->proxy);
   fill_ws(m, to, route, &ret->ws);
 }

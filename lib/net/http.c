@@ -44,12 +44,18 @@ static int bad(struct um_http *h, const char *why) {
   return UV_EPROTO;
 }
 
+static const char version[] = "HTTP/1.";
+
+/* Seen at the first byte: who speaks something else may never end a line. */
+static bool is_foreign(const struct um_http *h, uint8_t c) {
+  return h->lines == 0 && h->column < sizeof version - 1 &&
+         c != (uint8_t)version[h->column];
+}
+
 /* "HTTP/1.1 101 Switching Protocols" */
 static int read_status(struct um_http *h, const char *line) {
-  static const char version[] = "HTTP/1.";
   size_t n = sizeof version - 1;
-  if (strncmp(line, version, n) != 0 || !is_digit(line[n]) ||
-      line[n + 1] != ' ')
+  if (!is_digit(line[n]) || line[n + 1] != ' ')
     return bad(h, "the answer is not HTTP/1.1");
   const char *s = line + n + 2;
   if (!is_digit(s[0]) || !is_digit(s[1]) || !is_digit(s[2]) || s[0] == '0' ||
@@ -76,7 +82,7 @@ static int put(struct um_http *h, uint8_t c) {
 static int end_line(struct um_http *h) {
   size_t n = h->column;
   if (n == 0)
-    return h->lines == 0 ? bad(h, "the answer is not HTTP/1.1") : 1;
+    return 1;
   if (h->lines == UM_HTTP_LINES_MAX)
     return bad(h, "the answer has too many headers");
   int r = put(h, '\0');
@@ -88,6 +94,8 @@ static int end_line(struct um_http *h) {
 }
 
 static int step(struct um_http *h, uint8_t c) {
+  if (is_foreign(h, c))
+    return bad(h, "the answer is not HTTP/1.1");
   if (h->cr) {
     h->cr = false;
     return c == '\n' ? end_line(h) : bad(h, "CR without LF in the answer");

@@ -36,6 +36,7 @@ static bool is_local(const struct um_proxied *p) {
 void um_proxied_connected(struct um_proxied *p) {
   um_proxied_forget(p);
   p->f.stream.loopback = is_local(p);
+  p->f.stream.server = p->server;
   um_filter_connected(&p->f);
 }
 
@@ -58,12 +59,13 @@ static int copy(const char *from, char **ret) {
 }
 
 static int copy_all(struct um_proxied *p, const struct um_route *route) {
-  int r = copy(route->servers[0].host, &p->host);
+  const struct um_server *to = &route->servers[p->server];
+  int r = copy(to->host, &p->host);
   if (r == 0)
     r = copy(route->proxy->username, &p->username);
   if (r == 0)
     r = copy(route->proxy->password, &p->password);
-  p->port = route->servers[0].port;
+  p->port = to->port;
   return r;
 }
 
@@ -87,6 +89,7 @@ int um_proxied_new(size_t size, const struct um_filter_ops *own,
   struct um_proxied *p = um_calloc(1, size);
   if (p == NULL)
     return UV_ENOMEM;
+  p->server = route->turn % route->n_servers;
   int r = copy_all(p, route);
   if (r == 0)
     r = open_below(p, own, route, below, up, up_arg);

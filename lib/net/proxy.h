@@ -1,6 +1,7 @@
 /* net/proxy.h: what the layers that go through a proxy share. The layer lies
  * directly on the socket, which is connected to the proxy instead of the
- * server, and asks the proxy for the first of the route's servers. */
+ * server, and asks the proxy for the one of the route's servers whose turn it
+ * is. */
 #ifndef UM_NET_PROXY_H
 #define UM_NET_PROXY_H
 
@@ -9,7 +10,8 @@
 /* The beginning of each such layer. */
 struct um_proxied {
   struct um_filter f; /* first */
-  char *host;         /* of the server */
+  size_t server;      /* of the route's */
+  char *host;
   uint16_t port;
   char *username, *password; /* NULL: none, or not needed any more */
 };

@@ -4,6 +4,7 @@
 #include "net/grudge.h"
 #include "net/resolve.h"
 #include "net/socket.h"
+#include "net/verdict.h"
 #include <assert.h>
 #include <string.h>
 #include <uvmqtt/message.h>
@@ -36,13 +37,6 @@ struct attempt {
   uint64_t deadline;
 };
 
-/* What will be said when all is lost. */
-struct verdict {
-  int status, phase;
-  unsigned weight;
-  char address[sizeof((struct um_stream *)0)->address];
-};
-
 struct um_race {
   struct um_handles *handles;
   struct um_stream *stream;
@@ -52,8 +46,8 @@ struct um_race {
   struct um_grudges *grudges;
   const struct um_socket_options *socket;
   uint32_t address_timeout, attempt_delay, resolve_timeout;
-  uint64_t next_at; /* not before, unless nothing else is under way */
-  struct verdict verdict;
+  uint64_t next_at;          /* not before, unless nothing else is under way */
+  struct um_verdict verdict; /* when all is lost */
   struct attempt *flying[FLYING_MAX];
   size_t n_flying;
   size_t n;
@@ -72,37 +66,12 @@ static uint64_t least(uint64_t a, uint64_t b) {
 
 /* What failed. */
 
-/* The more one can do about it the more it says. */
-static unsigned weight_of(int status) {
-  static const int light[] = {
-      UV_ECANCELED,   UV_EADDRNOTAVAIL, UV_EAFNOSUPPORT, UV_EAI_ADDRFAMILY,
-      UV_ENETUNREACH, UV_EAI_AGAIN,     UV_EAI_NONAME,   UV_EHOSTUNREACH,
-      UV_ETIMEDOUT,   UV_ECONNRESET,    UV_ECONNREFUSED};
-  const unsigned n = sizeof light / sizeof light[0];
-  for (unsigned i = 0; i < n; i++)
-    if (light[i] == status)
-      return i + 1;
-  return n + 1; /* our own, such as too many open files */
-}
-
-static void note(struct um_race *r, int status, int phase,
-                 const char *address) {
-  struct verdict *v = &r->verdict;
-  unsigned weight = weight_of(status);
-  if (weight < v->weight)
-    return;
-  v->status = status;
-  v->phase = phase;
-  v->weight = weight;
-  memcpy(v->address, address, strlen(address) + 1);
-}
-
 static void note_address(struct um_race *r, const struct um_address *a,
                          int status) {
   char text[sizeof r->verdict.address];
   um_address_print(a, text, sizeof text);
-  note(r, status, UVMQTT_PHASE_CONNECT, text);
-  if (r->grudges != NULL && weight_of(status) <= weight_of(UV_ECONNREFUSED))
+  um_verdict_note(&r->verdict, status, UVMQTT_PHASE_CONNECT, text);
+  if (r->grudges != NULL && !um_verdict_is_ours(status))
     um_grudge_bear(r->grudges, text, now_of(r));
 }
 
@@ -354,7 +323,7 @@ static void settle(struct um_race *r, struct entrant *e, int status,
   if (n > 0)
     status = take_addresses(e, found, n < UM_ADDRESSES ? n : UM_ADDRESSES);
   if (status)
-    note(r, status, UVMQTT_PHASE_RESOLVE, "");
+    um_verdict_note(&r->verdict, status, UVMQTT_PHASE_RESOLVE, "");
 }
 
 static void on_answered(struct um_query *q, int status,
@@ -384,7 +353,7 @@ static void enter(struct um_race *r, struct entrant *e) {
   else if (result == UV_EINVAL)
     result = ask(r, e);
   if (result)
-    note(r, result, UVMQTT_PHASE_RESOLVE, "");
+    um_verdict_note(&r->verdict, result, UVMQTT_PHASE_RESOLVE, "");
 }
 
 /* From outside. */

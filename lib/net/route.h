@@ -51,6 +51,8 @@ struct um_route {
   enum um_transport transport;
   const struct um_server *servers; /* in the order of the user's wish */
   size_t n_servers;
+  size_t turn; /* with a proxy, which is asked for one server only: which,
+                  modulo n_servers */
   uint32_t address_timeout; /* ms for each address */
   uint32_t attempt_delay;   /* ms until the next address is tried as well */
   uint32_t resolve_timeout; /* ms for each name */

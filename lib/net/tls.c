@@ -214,6 +214,15 @@ static bool read_some(struct tls *t) {
   return v == GOOD;
 }
 
+/* Tickets make OpenSSL take a buffer for writing, too, that only a write would
+ * give back; an idle client has none for a while. Between a record's header and
+ * its body ("RB") OpenSSL before 3.0.14 would free what it still needs. */
+static void save_memory(struct tls *t) {
+  bool between_records = strcmp(SSL_rstate_string(t->ssl), "RH") == 0;
+  if (between_records && (SSL_get_mode(t->ssl) & SSL_MODE_RELEASE_BUFFERS))
+    SSL_free_buffers(t->ssl); /* not those with something in them */
+}
+
 static void go_on_shaking(struct tls *t) {
   enum verdict v;
   int r = shake(t, &v);
@@ -231,6 +240,7 @@ static size_t tls_bytes(struct um_filter *f, uint8_t *data, size_t len) {
     go_on_shaking(t);
   while (f->state == UM_FILTER_UP && um_filter_reading(f) && read_some(t))
     ;
+  save_memory(t);
   size_t left = t->pipe.len;
   t->pipe.len = 0;
   return len - left;

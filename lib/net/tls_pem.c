@@ -53,7 +53,7 @@ static int judge_certs(uvmqtt_tls_t *tls, const struct um_tls_source *s, int r,
 
 int um_tls_read_certs(uvmqtt_tls_t *tls, struct um_tls_source *s,
                       STACK_OF(X509) * *ret) {
-  BIO *in;
+  BIO *in = NULL;
   int r = open_source(tls, s, &in);
   if (r)
     return r;
@@ -84,7 +84,7 @@ static int take_crls(BIO *in, X509_STORE *store, int *ret_n) {
 
 int um_tls_read_crls(uvmqtt_tls_t *tls, struct um_tls_source *s,
                      X509_STORE *store) {
-  BIO *in;
+  BIO *in = NULL;
   int n, r = open_source(tls, s, &in);
   if (r)
     return r;
@@ -150,7 +150,7 @@ static EVP_PKEY *key_of_uri(uvmqtt_tls_t *tls, const char *uri) {
 
 static int key_of_pem(uvmqtt_tls_t *tls, struct um_tls_source *s,
                       EVP_PKEY **ret) {
-  BIO *in;
+  BIO *in = NULL;
   int r = open_source(tls, s, &in);
   if (r)
     return r;

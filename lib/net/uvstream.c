@@ -93,17 +93,27 @@ int um_uvstream_write(struct um_stream *s, struct um_buf *bytes,
   return r;
 }
 
+/* libuv reads up to 32 times in a row while the buffer comes back full: 2 MiB
+ * of the smallest packets would keep everybody else on the loop waiting for
+ * 0.1 s. No buffer ends the row (UV_ENOBUFS); the next turn reads on. */
+#define READS_IN_A_ROW 2u
+
 static void on_alloc(uv_handle_t *h, size_t size, uv_buf_t *ret) {
   struct um_uvstream *u = h->data;
   (void)size;
   *ret = u->read_buffer;
+  if (u->full_reads < READS_IN_A_ROW)
+    return;
+  u->full_reads = 0;
+  *ret = uv_buf_init(NULL, 0);
 }
 
 static void on_read(uv_stream_t *io, ssize_t n, const uv_buf_t *buf) {
   struct um_uvstream *u = io->data;
   struct um_stream *s = &u->stream;
-  if (u->state != UM_UVSTREAM_UP)
+  if (u->state != UM_UVSTREAM_UP || n == UV_ENOBUFS)
     return;
+  u->full_reads = n == (ssize_t)u->read_buffer.len ? u->full_reads + 1 : 0;
   if (n < 0)
     um_uvstream_end(u, (int)n);
   else if (n > 0)

@@ -23,7 +23,8 @@ struct um_uvstream {
   struct um_writer writer;
   uv_stream_t *io; /* NULL before UP */
   uv_buf_t read_buffer;
-  int doom; /* what `ended` will say */
+  unsigned full_reads; /* in a row */
+  int doom;            /* what `ended` will say */
 };
 
 void um_uvstream_init(struct um_uvstream *u, uv_loop_t *loop,

@@ -9,12 +9,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define UM_ID_PAGES 256
+struct um_id_book;
 
 struct um_packet_ids {
-  void **page[UM_ID_PAGES];   /* 256 holders each, made on demand */
-  uint16_t used[UM_ID_PAGES]; /* holders in the page */
-  void **spare;               /* an emptied page, kept for the next */
+  struct um_id_book *book; /* made for the first id; NULL: none was taken */
+  void **spare;            /* an emptied page, kept for the next */
   uint16_t last;
   size_t n;
 };

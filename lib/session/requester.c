@@ -123,25 +123,6 @@ void um_requester_tick(struct um_session *s) {
     time_out(s, r);
 }
 
-/* Correlation Data: nobody else's, and ours only once. */
-
-static void put_number(uint8_t *at, uint64_t number) {
-  for (size_t i = 0; i < 8; i++)
-    at[i] = (uint8_t)(number >> (56 - 8 * i));
-}
-
-static uint64_t get_number(const uint8_t *at) {
-  uint64_t number = 0;
-  for (size_t i = 0; i < 8; i++)
-    number = number << 8 | at[i];
-  return number;
-}
-
-static void make_correlation(const struct um_session *s, struct um_request *r) {
-  put_number(r->correlation, s->config->seed);
-  put_number(r->correlation + 8, r->id);
-}
-
 /* No two numbers have the same hash. */
 static struct um_request *find(const struct um_session *s, uint64_t id) {
   struct um_table_link *l =
@@ -151,12 +132,8 @@ static struct um_request *find(const struct um_session *s, uint64_t id) {
 
 static struct um_request *find_correlated(const struct um_session *s,
                                           uvmqtt_bytes_t data) {
-  if (data.len != UM_CORRELATION_SIZE)
-    return NULL;
-  struct um_request *r = find(s, get_number((const uint8_t *)data.data + 8));
-  bool same =
-      r != NULL && memcmp(r->correlation, data.data, UM_CORRELATION_SIZE) == 0;
-  return same ? r : NULL;
+  uint64_t id;
+  return um_correlation_read(data, s->config->seed, &id) ? find(s, id) : NULL;
 }
 
 /* Publishing. */
@@ -375,7 +352,7 @@ static struct um_request *make(struct um_session *s) {
   r->published.completed = on_published;
   r->id = s->next_id++;
   r->asked_at = s->now;
-  make_correlation(s, r);
+  um_correlation_write(r->correlation, s->config->seed, r->id);
   um_list_push(&q->requests, &r->all);
   um_table_put(&q->by_id, &r->by_id, um_hash_number(r->id));
   q->n++;

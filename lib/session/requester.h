@@ -4,9 +4,8 @@
 #ifndef UM_SESSION_REQUESTER_H
 #define UM_SESSION_REQUESTER_H
 
+#include "session/correlation.h"
 #include "session/mailbox.h"
-
-#define UM_CORRELATION_SIZE 16u
 
 struct um_request {
   struct um_list link;  /* of its mailbox, or without one */

@@ -9,6 +9,7 @@
 /* The defaults, once. */
 enum {
   PORT = 1883,
+  TLS_PORT = 8883,
   TIMEOUT = 30000, /* ms */
 };
 
@@ -46,19 +47,21 @@ static char *add_escaped(char *to, const char *from) {
   return to;
 }
 
-static int make_url(const char *server, uint16_t port, char **ret) {
+static int make_url(const uvmqtt_simple_options_t *o, char **ret) {
   struct sockaddr_in6 unused;
-  bool colon = strchr(server, ':') != NULL;
-  if (colon && uv_ip6_addr(server, 0, &unused))
+  const char *scheme = o->ssl == NULL ? "mqtt" : "mqtts";
+  unsigned port = o->ssl == NULL ? PORT : TLS_PORT;
+  bool colon = strchr(o->server, ':') != NULL;
+  if (colon && uv_ip6_addr(o->server, 0, &unused))
     return UVMQTT_EURL; /* not an address: perhaps "host:port" or a URL */
-  size_t size = sizeof "mqtt://[]:65535" + 3 * strlen(server);
+  size_t size = sizeof "mqtts://[]:65535" + 3 * strlen(o->server);
   char *url = malloc(size);
   if (url == NULL)
     return UV_ENOMEM;
-  char *at = url + snprintf(url, size, "mqtt://%s", colon ? "[" : "");
-  at = add_escaped(at, server);
+  char *at = url + snprintf(url, size, "%s://%s", scheme, colon ? "[" : "");
+  at = add_escaped(at, o->server);
   snprintf(at, size - (size_t)(at - url), "%s:%u", colon ? "]" : "",
-           port == 0 ? (unsigned)PORT : port);
+           o->port == 0 ? port : o->port);
   *ret = url;
   return 0;
 }
@@ -91,7 +94,7 @@ static int try_out(const struct um_settings *s) {
 }
 
 static int copy_all(struct um_settings *s, const uvmqtt_simple_options_t *o) {
-  int r = make_url(o->server, o->port, &s->url);
+  int r = make_url(o, &s->url);
   if (r == 0)
     r = copy(o->client_id, &s->client_id);
   if (r == 0)
@@ -101,6 +104,7 @@ static int copy_all(struct um_settings *s, const uvmqtt_simple_options_t *o) {
   s->keepalive = o->keepalive;
   s->version = o->version == 0 ? UVMQTT_VERSION_311 : o->version;
   s->timeout_ms = o->timeout_ms == 0 ? TIMEOUT : o->timeout_ms;
+  s->ssl = uvmqtt_tls_ref(o->ssl);
   s->log = o->log;
   s->log_arg = o->log_arg;
   return r;
@@ -168,6 +172,7 @@ void um_settings_write(const struct um_settings *s, uvmqtt_message_t *will,
                             .client_id = s->client_id,
                             .username = s->user,
                             .plain_credentials = true, /* as umqtt */
+                            .tls = s->ssl,
                             .version = s->version,
                             .keep_alive =
                                 s->keepalive == 0 ? UVMQTT_OFF : s->keepalive,
@@ -189,6 +194,7 @@ void um_settings_done(struct um_settings *s) {
   free(s->user);
   free(s->client_id);
   free(s->url);
+  uvmqtt_tls_free(s->ssl);
   free_will(s);
   memset(s, 0, sizeof *s);
 }

@@ -244,9 +244,11 @@ int uvmqtt_robust_publish(uvmqtt_robust_t *c, const char *topic,
   uvmqtt_message_t message = {
       .topic = topic, .payload = payload, .qos = qos, .retain = retain};
   uint64_t start = uv_hrtime();
-  int r, timeout_ms = c == NULL ? 0 : c->base.settings.timeout_ms;
+  if (c == NULL)
+    return UV_EINVAL;
+  int r, timeout_ms = c->base.settings.timeout_ms;
   do
-    r = um_simple_publish(base_of(c), &message, left_of(start, timeout_ms));
+    r = um_simple_publish(&c->base, &message, left_of(start, timeout_ms));
   while (r == UV_ECONNRESET && qos == 0 && c->base.wanted &&
          left_of(start, timeout_ms) != 0);
   return r;

@@ -32,7 +32,7 @@ void um_simple_warn(struct uvmqtt_simple_s *c,
                     const uvmqtt_transition_t *step) {
   const struct um_settings *s = &c->settings;
   char text[256];
-  bool secrets = s->user != NULL || s->password != NULL;
+  bool secrets = s->ssl == NULL && (s->user != NULL || s->password != NULL);
   if (c->warned || !secrets || !has_greeted(step) || is_loopback(step->address))
     return;
   c->warned = true;

@@ -23,6 +23,7 @@ struct um_settings {
   int timeout_ms;
   uvmqtt_simple_log_cb log;
   void *log_arg;
+  uvmqtt_tls_t *ssl; /* NULL: clear text */
 };
 
 struct uvmqtt_simple_s {

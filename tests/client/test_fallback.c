@@ -95,8 +95,9 @@ Test(fallback, not_after_a_byte_came) {
   begin(UVMQTT_VERSION_ANY);
   for (unsigned i = 1; i <= 3; i++) {
     HEARS(&r, "CONNECT version=5 ...");
+    uint64_t before = guest_stats(&r.g).bytes_received;
     SAYS(&r, "20");
-    rig_rest(&r, 3);
+    UNTIL(&r, guest_stats(&r.g).bytes_received > before);
     broker_hangs_up(&r.b);
     UNTIL(&r, r.g.n[DISCONNECTED] == i);
   }
@@ -126,7 +127,7 @@ Test(fallback, not_after_time_outs) {
   guest_connect(&r.g);
   for (unsigned i = 1; i <= 3; i++) {
     HEARS(&r, "CONNECT version=5 ...");
-    UNTIL(&r, r.g.n[DISCONNECTED] == i);
+    UNTIL(&r, r.g.n[DISCONNECTED] >= i); /* more when we are slow */
     cr_expect_eq(r.g.error.code, UV_ETIMEDOUT);
   }
   cr_expect_eq(r.g.n[NOTICE], 0);

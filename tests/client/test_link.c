@@ -225,7 +225,7 @@ static void answer_and_block(struct broker_link *l, const uint8_t *data,
   (void)data;
   (void)len;
   broker_sends(l, "\x20\x03\0\0\0", 5);
-  uv_sleep(120);
+  uv_sleep(60);
 }
 
 /* No verdict before the socket had a chance to be read. */

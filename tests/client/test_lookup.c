@@ -1,5 +1,7 @@
 /* Names that the program resolves itself. */
 #include "client/rig.h"
+
+#include "base/alloc.h"
 #include "support/suite.h"
 #include <stdio.h>
 #include <string.h>
@@ -98,6 +100,17 @@ Test(lookup, a_failure_ends_the_attempt) {
   cr_expect_eq(r.g.error.code, UV_EAI_NONAME);
   cr_expect_eq(r.g.error.phase, UVMQTT_PHASE_RESOLVE);
   UNTIL(&r, asked == 2);
+  rig_close(&r);
+}
+
+/* O12 */
+Test(lookup, without_memory_the_question_stays) {
+  begin(NULL);
+  um_alloc_fail_at(1, false);
+  cr_expect_eq(resolved("127.0.0.1"), UV_ENOMEM);
+  um_alloc_fail_at(0, false);
+  cr_expect_eq(resolved("127.0.0.1"), 0);
+  HEARS(&r, "CONNECT ...");
   rig_close(&r);
 }
 

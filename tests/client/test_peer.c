@@ -303,7 +303,7 @@ Test(peer, five_violations_in_a_row_are_told_and_slow_us_down) {
   r.g.on[STATE] = kick;
   guest_connect(&r.g);
   for (unsigned i = 1; i <= 7; i++) {
-    UNTIL(&r, r.b.accepted == i);
+    UNTIL(&r, r.b.accepted >= i);
     HEARS(&r, "CONNECT ...");
     SAYS(&r, i == 1 ? "CONNACK" : "CONNACK sp=1");
     SAYS(&r, "c0 00");

@@ -114,6 +114,44 @@ Test(servers, a_lost_connection_is_no_grudge) {
   rig_close(&r);
 }
 
+static uvmqtt_redirect_verdict_t follow(uvmqtt_t *m,
+                                        const uvmqtt_redirect_t *redirect) {
+  (void)m;
+  (void)redirect;
+  return UVMQTT_REDIRECT_FOLLOW;
+}
+
+/* 4.11: and back to the list when that comes to nothing. */
+Test(servers, a_redirect_leads_to_its_server_alone) {
+  struct broker second = {0};
+  char line[128];
+  rig_open(&r);
+  r.crowded = true;
+  broker_open(&second, &r.loop);
+  second.polite = true;
+  uvmqtt_options_t o = {UVMQTT_OPTIONS_INIT,
+                        .url = r.b.url,
+                        .servers = (const char *const[]){second.url},
+                        .n_servers = 1,
+                        .on_redirect = follow,
+                        .reconnect_min = 1};
+  guest_open(&r, &r.g, &o);
+  guest_connect(&r.g);
+  HEARS(&r, "CONNECT ...");
+  snprintf(line, sizeof line, "CONNACK reason=0x9c server_reference=%s",
+           "127.0.0.4:1");
+  SAYS(&r, line);
+  UNTIL(&r, r.g.n[DISCONNECTED] == 2);
+  cr_expect_eq(r.g.error.code, UV_ECONNREFUSED);
+  cr_expect_str_eq(r.g.address, "127.0.0.4:1");
+  UNTIL(&r, r.g.n[CONNECTED] == 1);
+  cr_expect_eq(second.accepted, 1, "url has failed last, so it goes last");
+  guest_close(&r.g);
+  UNTIL(&r, r.g.m == NULL);
+  broker_close(&second);
+  rig_close(&r);
+}
+
 /* Time. */
 
 Test(servers, connack_has_its_own_time) {

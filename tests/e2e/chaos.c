@@ -12,14 +12,25 @@ static int control(const struct chaos *c, const char *verb, const char *last) {
   return system(command); /* NOLINT: names of our own making */
 }
 
+static void forget(const struct chaos *c) {
+  char path[512];
+  snprintf(path, sizeof path, "%s/state/mosquitto.db", c->directory);
+  remove(path); /* there may be none yet */
+}
+
+static int restart(const struct chaos *c) {
+  int r = control(c, "stop", c->end == CHAOS_TERM ? "TERM" : "KILL");
+  if (c->end == CHAOS_FORGET)
+    forget(c);
+  return r ? r : control(c, "restart", "");
+}
+
 static void run(void *arg) {
   struct chaos *c = arg;
   uv_sem_wait(&c->go);
   while (!c->over) {
     uv_sleep(c->after);
-    c->status = control(c, "stop", c->signal);
-    if (c->status == 0)
-      c->status = control(c, "restart", "");
+    c->status = restart(c);
     atomic_store(&c->busy, false);
     uv_sem_post(&c->done);
     uv_sem_wait(&c->go);
@@ -41,8 +52,8 @@ void chaos_close(struct chaos *c) {
   uv_sem_destroy(&c->done);
 }
 
-void chaos_begin(struct chaos *c, const char *signal, unsigned after) {
-  c->signal = signal;
+void chaos_begin(struct chaos *c, enum chaos_end end, unsigned after) {
+  c->end = end;
   c->after = after;
   atomic_store(&c->busy, true);
   uv_sem_post(&c->go);

@@ -36,6 +36,26 @@ void host_turn(struct host *h, const char *awaited, const char *file,
   cr_assert_not(h->late, "%s:%d: waited in vain until %s", file, line, awaited);
 }
 
+static void on_passed(uv_timer_t *timer) {
+  *(bool *)timer->data = true;
+}
+
+static void on_timer_closed(uv_handle_t *handle) {
+  handle->data = NULL;
+}
+
+void host_pass(struct host *h, uint64_t ms) {
+  uv_timer_t timer;
+  bool passed = false;
+  uv_timer_init(&h->loop, &timer);
+  timer.data = &passed;
+  uv_update_time(&h->loop);
+  uv_timer_start(&timer, on_passed, ms, 0);
+  UNTIL(h, passed);
+  uv_close((uv_handle_t *)&timer, on_timer_closed);
+  UNTIL(h, timer.data == NULL);
+}
+
 static void on_handle_closed(uv_handle_t *handle) {
   struct program *p = handle->data;
   p->open--;

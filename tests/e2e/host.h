@@ -28,6 +28,9 @@ void host_close(struct host *h);
       host_turn(h, #condition, __FILE__, __LINE__);                            \
   } while (0)
 
+/* Time that a server must let pass goes by. */
+void host_pass(struct host *h, uint64_t ms);
+
 void host_arm(struct host *h);
 void host_turn(struct host *h, const char *awaited, const char *file, int line);
 

@@ -1,55 +1,20 @@
-#include "e2e/forwarder.h"
-#include "e2e/peer.h"
+#include "e2e/cuttable.h"
 
 #include "support/suite.h"
 #include <string.h>
 
 SUITE(sessions);
 
-/* A client whose wire can be cut. */
-struct cuttable {
-  struct forwarder wire;
-  struct peer *peer;
-};
-
-static void open_cuttable(struct host *h, const struct site *s,
-                          struct cuttable *c, uvmqtt_session_mode_t mode) {
-  forwarder_open(h, &c->wire, site_port(s));
-  uvmqtt_options_t o = {
-      UVMQTT_OPTIONS_INIT, .url = c->wire.url, .client_id = unique("cuttable"),
-      .session = mode,     .reconnect_min = 1, .reconnect_max = 10};
-  c->peer = peer_new(h, s, &o);
-  peer_connect(c->peer);
-  peer_subscribe(c->peer, unique("#"), 2);
-}
-
-static void close_cuttable(struct cuttable *c) {
-  peer_close(c->peer);
-  forwarder_close(&c->wire);
-}
-
-/* Away: no way back before forwarder_release. */
-static void send_away(struct cuttable *c) {
-  forwarder_hold(&c->wire);
-  forwarder_cut(&c->wire);
-  UNTIL(c->peer->host, !c->peer->online);
-}
-
-static void bring_back(struct cuttable *c) {
-  forwarder_release(&c->wire);
-  UNTIL(c->peer->host, c->peer->online);
-}
-
 static void kept_sessions_deliver_what_was_queued(struct host *h,
                                                   const struct site *s) {
   struct cuttable c;
   struct peer *other = peer_online(h, s, "other");
-  open_cuttable(h, s, &c, UVMQTT_SESSION_KEEP);
+  cuttable_open(h, s, &c, UVMQTT_SESSION_KEEP);
   cr_assert_not(c.peer->connack.session_present);
-  send_away(&c);
+  cuttable_send_away(&c);
   peer_publish(other, unique("news"), "one", 1);
   peer_publish(other, unique("news"), "two", 2);
-  bring_back(&c);
+  cuttable_bring_back(&c);
   cr_assert(c.peer->connack.session_present);
   UNTIL(h, c.peer->n_heard >= 2);
   peer_publish(other, unique("news"), "still subscribed", 1);
@@ -58,7 +23,7 @@ static void kept_sessions_deliver_what_was_queued(struct host *h,
   cr_assert_eq(c.peer->n_heard, 3);
   cr_assert_eq(c.peer->notices[UVMQTT_NOTICE_SESSION_LOST], 0);
   peer_close(other);
-  close_cuttable(&c);
+  cuttable_close(&c);
 }
 TEST_ON_ALL(sessions, kept_sessions_deliver_what_was_queued)
 
@@ -68,20 +33,20 @@ static void what_is_published_while_away_arrives_later(struct host *h,
   static const char *const texts[] = {"one", "two", "three"};
   struct outcome o = {0};
   struct cuttable c;
-  open_cuttable(h, s, &c, UVMQTT_SESSION_KEEP);
-  send_away(&c);
+  cuttable_open(h, s, &c, UVMQTT_SESSION_KEEP);
+  cuttable_send_away(&c);
   for (unsigned i = 0; i < 3; i++) {
     uvmqtt_message_t m = {.topic = unique("later"),
                           .payload = {texts[i], strlen(texts[i])},
                           .qos = 2};
     cr_assert_eq(uvmqtt_publish(c.peer->m, &m, outcome_cb, &o, NULL), 0);
   }
-  bring_back(&c);
+  cuttable_bring_back(&c);
   UNTIL(h, o.n == 3);
   cr_assert_eq(o.status, 0);
   for (unsigned i = 0; i < 3; i++)
     peer_hears(c.peer, i, unique("later"), texts[i]);
-  close_cuttable(&c);
+  cuttable_close(&c);
 }
 TEST_ON_ALL(sessions, what_is_published_while_away_arrives_later)
 
@@ -90,17 +55,17 @@ clean_sessions_begin_anew_and_subscribe_again(struct host *h,
                                               const struct site *s) {
   struct cuttable c;
   struct peer *other = peer_online(h, s, "other");
-  open_cuttable(h, s, &c, UVMQTT_SESSION_CLEAN);
-  send_away(&c);
+  cuttable_open(h, s, &c, UVMQTT_SESSION_CLEAN);
+  cuttable_send_away(&c);
   peer_publish(other, unique("news"), "missed", 1);
-  bring_back(&c);
+  cuttable_bring_back(&c);
   cr_assert_not(c.peer->connack.session_present);
   peer_sync(c.peer);
   cr_assert_eq(c.peer->n_heard, 0);
   peer_publish(other, unique("news"), "heard", 1);
   peer_hears(c.peer, 0, unique("news"), "heard");
   peer_close(other);
-  close_cuttable(&c);
+  cuttable_close(&c);
 }
 TEST_ON_ALL(sessions, clean_sessions_begin_anew_and_subscribe_again)
 

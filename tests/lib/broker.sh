@@ -99,6 +99,24 @@ aedes_setup() {
     node "$BROKER_LIB/../e2e/aedes.js" "$2" "$1"
 }
 
+# Its command line must name the directory: see belongs.
+microsocks_setup() { # DIR PORT
+  ln -sf "$(command -v microsocks)" "$1/microsocks"
+  printf '%s\n' "$1/microsocks" -i 127.0.0.1 -p "$2" -u user -P password
+}
+
+tinyproxy_setup() { # DIR PORT
+  cat >"$1/tinyproxy.conf" <<END
+Port $2
+Listen 127.0.0.1
+Timeout 600
+MaxClients 20
+BasicAuth user password
+LogFile "$1/tinyproxy.log"
+END
+  printf '%s\n' tinyproxy -d -c "$1/tinyproxy.conf"
+}
+
 # ---- start, stop, restart ---------------------------------------------------
 
 # Leaves the caller's descriptors behind: a test that reads a pipe to its end

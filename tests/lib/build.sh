@@ -7,6 +7,7 @@ TEST_OPTIONS=(-Dtests=true -Dwerror=true -Db_sanitize=address,undefined
   -Db_lundef=false)
 VALGRIND_OPTIONS=(-Dtests=true -Dwerror=true)
 THREAD_OPTIONS=(-Dtests=true -Dwerror=true -Db_sanitize=thread -Db_lundef=false)
+SCALE_OPTIONS=(-Dtests=true -Dexamples=false --buildtype=release)
 RELEASE_OPTIONS=(--buildtype=release)
 CLANG_OPTIONS=(-Dtests=true -Dwerror=true)
 

@@ -77,34 +77,99 @@ exports() { # BUILD
   check 'needs only libuv, OpenSSL, wslay and libc' "$JOB_RC" "$JOB_MS" "$JOB_LOG"
 }
 
-# ---- README.md --------------------------------------------------------------
+# ---- the programs in README.md and docs/ ------------------------------------
 
-readme_program() { # the first ```c block
-  awk '/^```c$/ { on = 1; next } on && /^```/ { exit } on' "$ROOT/README.md"
+c_blocks() { # FILE DIR: each ```c block becomes DIR/N.c
+  mkdir -p "$2"
+  awk -v dir="$2" '/^```c$/ { on = 1; n++; next } /^```/ { on = 0 }
+    on { print > (dir "/" n ".c") }' "$1"
 }
 
-# Installed into a scratch directory and compiled as the README's reader would,
-# with pkg-config; its broker's address is replaced by ours.
-run_readme() { # BUILD URL
-  local root=$TMP/readme pc
-  mkdir -p "$root"
-  readme_program | sed -E "s#\"mqtt://[^\"]*\"#\"$2\"#" >"$root/readme.c"
-  DESTDIR=$root/dest meson install -C "$1" --no-rebuild --quiet || return 1
-  pc=$(find "$root/dest" -name uvmqtt.pc)
-  sed -i "s#^prefix=#prefix=$root/dest#" "$pc" || return 1
+# Our broker instead of the reader's, in clear text or, for what loads
+# certificates, over TLS.
+point_to() { # FILE URL TLS-PORT
+  local port=${2##*:}
+  if grep -q uvmqtt_tls_new "$1"; then port=$3; fi
+  sed -i -E -e "s#\"mqtt://[^\"]*\"#\"$2\"#" \
+    -e "s#\.server = \"[^\"]*\"#.server = \"127.0.0.1\", .port = $port#" \
+    -e "s#\"((ca|me)\.(pem|key))\"#\"$TMP/pki/\1\"#g" "$1"
+}
+
+signed() { # NAME SUBJECT [EXTENSION]: NAME.pem and NAME.key, signed by the CA
+  openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes \
+    -keyout "$1.key" -subj "/CN=$2" -out "$1.csr"
+  openssl x509 -req -in "$1.csr" -CA ca.pem -CAkey ca.key -CAcreateserial \
+    -days 2 -extfile <(echo "${3:-basicConstraints=CA:FALSE}") -out "$1.pem"
+}
+
+make_pki() { # DIR
+  mkdir -p "$1" && cd "$1" || return 1
+  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes \
+    -keyout ca.key -out ca.pem -days 2 -subj '/CN=CA of the tests'
+  signed server localhost subjectAltName=IP:127.0.0.1
+  signed me device
+}
+
+# A mosquitto that wants a certificate; its port into TLS_PORT.
+start_tls_broker() {
+  job pki certificates make_pki "$TMP/pki"
+  [ "$JOB_RC" -eq 0 ] || return 1
+  echo "$TMP/mosquitto-tls" >>"$UVMQTT_BROKER_LIST"
+  UVMQTT_BROKER_CONF=$(printf '%s\n' "cafile $TMP/pki/ca.pem" \
+    "certfile $TMP/pki/server.pem" "keyfile $TMP/pki/server.key" \
+    'require_certificate true') \
+    job start-tls mosquitto-tls broker_start mosquitto "$TMP/mosquitto-tls"
+  [ "$JOB_RC" -eq 0 ] || return 1
+  broker_read "$TMP/mosquitto-tls"
+  TLS_PORT=$PORT
+}
+
+# Installed into a scratch directory, for pkg-config as a reader uses it.
+install_scratch() { # BUILD DIR
+  local pc
+  DESTDIR=$2/dest meson install -C "$1" --no-rebuild --quiet || return 1
+  pc=$(find "$2/dest" -name uvmqtt.pc)
+  sed -i "s#^prefix=#prefix=$2/dest#" "$pc" || return 1
   export PKG_CONFIG_PATH=${pc%/*}
+}
+
+run_block() { # FILE.c URL TLS-PORT
+  point_to "$1" "$2" "$3"
   # shellcheck disable=SC2046
   gcc -std=c11 -D_POSIX_C_SOURCE=200809L -Wall -Wextra -Werror \
-    -o "$root/readme" "$root/readme.c" $(pkg-config --cflags --libs uvmqtt) &&
+    -o "${1%.c}" "$1" $(pkg-config --cflags --libs uvmqtt) &&
     LD_LIBRARY_PATH=$(pkg-config --variable=libdir uvmqtt) \
-      timeout 30 "$root/readme" "$2"
+      timeout 30 "${1%.c}" "$2"
 }
 
-readme() { # BUILD URL
-  if ! [ -f "$ROOT/README.md" ] || [ -z "$(readme_program)" ]; then
-    skip 'README program' 'README.md has no C program yet'
+run_page() { # FILE.md BUILD URL TLS-PORT TLS-PORT
+  local root block n=0
+  root=$TMP/page-$(basename "$1" .md)
+  c_blocks "$1" "$root"
+  install_scratch "$2" "$root" || return 1
+  for block in "$root"/*.c; do
+    if ! [ -f "$block" ]; then break; fi
+    echo "block ${block##*/} of $1"
+    run_block "$block" "$3" "$4" || return 1
+    n=$((n + 1))
+  done
+  [ "$n" -gt 0 ]
+}
+
+page() { # FILE.md BUILD URL TLS-PORT
+  local name
+  name=$(basename "$1")
+  job "programs-$name" "programs of $name" run_page "$@"
+  check "programs of $name" "$JOB_RC" "$JOB_MS" "$JOB_LOG"
+}
+
+pages() { # BUILD URL
+  local file
+  if ! start_tls_broker; then
+    result 'mosquitto over TLS' 0 1 0 "$JOB_MS" "$JOB_LOG"
     return
   fi
-  job readme 'README program' run_readme "$@"
-  check 'README program' "$JOB_RC" "$JOB_MS" "$JOB_LOG"
+  for file in "$ROOT"/README.md "$ROOT"/docs/porting-*.md; do
+    page "$file" "$@" "$TLS_PORT"
+  done
 }

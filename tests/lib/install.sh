@@ -19,6 +19,8 @@ declare -A PROBE=(
   [libcriterion-dev]=pc:criterion
   [valgrind]=cmd:valgrind
   [libc6-dbg]=file:/usr/lib/debug/.build-id
+  [microsocks]=cmd:microsocks
+  [tinyproxy]=cmd:tinyproxy
   [ejabberd]=file:/usr/lib/*/ejabberd-*/ebin/mod_mqtt.beam
   [clang]=cmd:clang
   [libclang-rt-14-dev]=file:/usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-*.a
@@ -31,6 +33,7 @@ declare -A PROBE=(
   [npm]=cmd:npm
   [debootstrap]=cmd:debootstrap
   [git]=cmd:git
+  [rabbitmq-server]=file:/usr/lib/rabbitmq/lib/*/plugins/rabbitmq_mqtt-*
 )
 
 is_there() { # PACKAGE

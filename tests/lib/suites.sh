@@ -155,7 +155,7 @@ valgrind_suites() {
   shift
   pool 2 valgrind_done
   while IFS=$'\t' read -r key executable env; do
-    if [ $# -eq 0 ] && [[ $key = e2e/* ]]; then continue; fi
+    if [ $# -eq 0 ] && [[ $key = @(e2e|cluster)/* ]]; then continue; fi
     if [ $# -gt 0 ] && ! [[ " $* " = *" $key "* ]]; then continue; fi
     ran+=" $key "
     IFS=$'\t' read -r -a env <<<"$env"

@@ -7,7 +7,7 @@
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
-static unsigned let_go, started;
+static unsigned let_go, started, once;
 
 static const struct {
   const char *name, *hosts[20];
@@ -16,6 +16,7 @@ static const struct {
     {"mixed.test", {"::1", "127.0.0.1"}},
     {"sync.test", {"fe80::1", "127.0.0.1"}},
     {"four.test", {"::1", "127.0.0.1", "127.0.0.2", "127.0.0.3"}},
+    {"once.test", {"127.0.0.1"}},
     {"slow.test", {"127.0.0.1"}},
     {"empty.test", {NULL}},
     {"dead.test",
@@ -78,6 +79,8 @@ int getaddrinfo(const char *restrict name, const char *restrict service,
     return EAI_NONAME;
   if (strcmp(name, "slow.test") == 0)
     wait_for_leave();
+  if (strcmp(name, "once.test") == 0 && once++ > 0)
+    return EAI_AGAIN;
   *ret = NULL;
   for (size_t n = 20; n-- > 0;)
     if (zone[i].hosts[n] != NULL)

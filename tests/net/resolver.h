@@ -5,6 +5,7 @@
  *   dead.test    ::1, 127.0.0.1, 127.0.0.2 ...: 20 addresses
  *   four.test    ::1, 127.0.0.1, 127.0.0.2, 127.0.0.3
  *   slow.test    127.0.0.1, after resolver_let_go
+ *   once.test    127.0.0.1, and from the second time on EAI_AGAIN
  *   empty.test   nothing, but no error either
  * all others: EAI_NONAME. */
 #ifndef NET_RESOLVER_H

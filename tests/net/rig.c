@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 static void hear(struct rig *r, enum moment m) {
@@ -152,6 +153,20 @@ void rig_listen(struct rig *r, const char *ip, uint16_t port) {
   r->port = ntohs(((struct sockaddr_in *)&a)->sin_port); /* same place in in6 */
 }
 
+void rig_listen_unix(struct rig *r, const char *path) {
+  struct sockaddr_un a = {.sun_family = AF_UNIX};
+  size_t len = strlen(path), head = offsetof(struct sockaddr_un, sun_path);
+  memcpy(a.sun_path, path, len);
+  if (*path == '@')
+    a.sun_path[0] = '\0';
+  r->listener = socket(AF_UNIX, SOCK_STREAM, 0);
+  cr_assert_eq(
+      bind(r->listener, (struct sockaddr *)&a, (socklen_t)(head + len)), 0,
+      "bind %s: %s", path, strerror(errno));
+  cr_assert_eq(listen(r->listener, 0), 0);
+  r->transport = UM_TRANSPORT_UNIX;
+}
+
 void rig_accept(struct rig *r) {
   r->peer = accept(r->listener, NULL, NULL);
   cr_assert_geq(r->peer, 0);
@@ -183,7 +198,7 @@ static int try_route(struct rig *r, const struct um_server *servers, size_t n,
                      bool unref) {
   struct um_route route = {
       .loop = &r->loop,
-      .transport = UM_TRANSPORT_TCP,
+      .transport = r->transport,
       .servers = servers,
       .n_servers = n,
       .address_timeout = r->address_timeout,
@@ -193,6 +208,8 @@ static int try_route(struct rig *r, const struct um_server *servers, size_t n,
       .grudges = &r->grudges,
       .socket = &r->socket,
       .unref = unref,
+      .proxy = r->proxy,
+      .ws = r->ws,
       .read_buffer = uv_buf_init((char *)r->read_buffer, sizeof r->read_buffer),
   };
   return um_route_open(&route, &rig_up_calls, r, &r->s);

@@ -20,6 +20,9 @@ struct rig {
   struct um_grudges grudges;
   bool shared_closing, shared_closed;
   struct um_socket_options socket;
+  enum um_transport transport; /* TCP */
+  const struct um_proxy *proxy;
+  const struct um_ws_options *ws;
   uint32_t address_timeout, attempt_delay, resolve_timeout; /* 60 s each */
   uint8_t read_buffer[65536];
   unsigned count[MOMENTS];
@@ -41,6 +44,8 @@ void rig_done(struct rig *r);
 
 void rig_listen(struct rig *r, const char *ip, uint16_t port);
 int rig_listen_extra(const char *ip, uint16_t port);
+/* A path, or "@name"; the way of this rig from now on. */
+void rig_listen_unix(struct rig *r, const char *path);
 void rig_accept(struct rig *r);
 void rig_reset_peer(struct rig *r); /* RST */
 size_t rig_drain(struct rig *r, uint8_t *to, size_t size);

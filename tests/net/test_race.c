@@ -287,6 +287,19 @@ Test(race, the_last_answer_serves_while_the_resolver_is_stuck) {
   scene_done(&s);
 }
 
+/* O03: SERVFAIL */
+Test(race, the_last_answer_serves_while_the_resolver_cannot) {
+  struct scene s;
+  scene_init(&s);
+  listen_at(&s, "127.0.0.1");
+  race(&s, (const char *const[]){"once.test"}, 1);
+  drive(&s.r, CONNECTED, 1);
+  begin_again(&s);
+  race(&s, (const char *const[]){"once.test"}, 1);
+  drive(&s.r, CONNECTED, 1);
+  scene_done(&s);
+}
+
 Test(race, no_more_than_sixteen_are_under_way) {
   const char *hosts[2] = {"dead.test", "127.0.0.30"};
   struct scene s;

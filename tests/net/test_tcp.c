@@ -66,6 +66,33 @@ Test(tcp, connects_to_a_numeric_host_and_talks) {
   rig_done(&r);
 }
 
+/* As much as the kernel holds for the reader. */
+static size_t pour(int fd) {
+  static uint8_t chunk[65536];
+  size_t poured = 0;
+  ssize_t n;
+  while ((n = send(fd, chunk, sizeof chunk, MSG_DONTWAIT)) > 0)
+    poured += (size_t)n;
+  return poured;
+}
+
+/* N76: others on the loop have their turn. */
+Test(tcp, reads_no_more_than_128_kib_in_a_turn) {
+  struct rig r;
+  rig_init(&r);
+  rig_up(&r);
+  size_t poured = pour(r.peer), seen = 0;
+  cr_assert_gt(poured, 4 * 65536);
+  for (unsigned turns = 0; r.got.len < poured; turns++) {
+    cr_assert_lt(turns, 10000);
+    rig_turn(&r, 1);
+    cr_assert_leq(r.got.len - seen, 2 * 65536);
+    seen = r.got.len;
+  }
+  cr_assert_eq(r.count[ENDED], 0);
+  rig_done(&r);
+}
+
 Test(tcp, connects_over_ipv6) {
   struct rig r;
   rig_init(&r);

@@ -58,12 +58,13 @@ Test(tls, tells_the_phase) {
 }
 
 /* Every cut of everything the server says, in both versions. */
-static void survives_cuts(int version) {
+static void survives_cuts(int version, bool low_memory) {
   char text[300];
   memset(text, 'x', sizeof text);
   for (size_t cut = 1; cut < 400; cut = cut < 40 ? cut + 1 : cut * 3) {
     rig_init(&r);
     pin_version(version);
+    uvmqtt_tls_set_low_memory(r.tls, low_memory);
     r.cut = cut;
     rig_up(&r);
     for (int i = 0; i < 5; i++)
@@ -74,10 +75,12 @@ static void survives_cuts(int version) {
   }
 }
 Test(tls, survives_cuts_at_every_byte_on_1_3) {
-  survives_cuts(TLS1_3_VERSION);
+  survives_cuts(TLS1_3_VERSION, false);
+  survives_cuts(TLS1_3_VERSION, true);
 }
 Test(tls, survives_cuts_at_every_byte_on_1_2) {
-  survives_cuts(TLS1_2_VERSION);
+  survives_cuts(TLS1_2_VERSION, false);
+  survives_cuts(TLS1_2_VERSION, true);
 }
 
 /* One flush of the owner is one record: 22 bytes more than it, not 22 for each

@@ -1,19 +1,50 @@
 #include "tower.h"
+#include "base/alloc.h"
 #include <criterion/criterion.h>
 #include <string.h>
 
 /* The layer below all others; tests have one tower at a time. */
 static struct tower *builder;
 
-static int lowest(const struct um_route *route,
-                          const struct um_chain *below,
-                          const struct um_stream_up *up, void *up_arg,
-                          struct um_stream **ret) {
+static int lowest(const struct um_route *route, const struct um_chain *below,
+                  const struct um_stream_up *up, void *up_arg,
+                  struct um_stream **ret) {
   (void)below;
   memstream_new(route->loop, up, up_arg, !route->unref, &builder->m);
   strcpy(builder->m->stream.address, "192.0.2.1:1080");
   *ret = &builder->m->stream;
   return 0;
+}
+
+static uint64_t planned; /* failure, in allocations from now */
+static bool failed;
+
+static void guard(bool on) {
+  static uint64_t left;
+  if (planned == 0)
+    return;
+  if (on) {
+    uint64_t calls = um_alloc_calls();
+    left = planned > calls ? planned - calls : 0;
+    um_alloc_fail_at(0, false);
+    return;
+  }
+  planned = left;
+  failed = failed || left == 0;
+  um_alloc_fail_at(left, false);
+}
+
+void tower_fail_at(uint64_t n) {
+  memstream_guard = guard;
+  planned = n;
+  failed = false;
+  um_alloc_fail_at(n, false);
+}
+
+bool tower_failed(void) {
+  guard(true);
+  guard(false);
+  return failed;
 }
 
 static void hear(struct tower *t, enum heard h) {
@@ -37,7 +68,9 @@ static void on_connected(void *up) {
 static void on_bytes(void *up, uint8_t *data, size_t len) {
   struct tower *t = up;
   cr_assert_gt(len, 0);
+  guard(true);
   cr_assert_eq(um_buf_append(&t->got, data, len), 0);
+  guard(false);
   memset(data, 0xee, len);
   hear(t, BYTES);
 }
@@ -127,7 +160,9 @@ int tower_write(struct tower *t, const void *data, size_t len) {
   struct um_buf b;
   size_t taken = 0;
   um_buf_init(&b, SIZE_MAX, NULL);
+  guard(true);
   cr_assert_eq(um_buf_append(&b, data, len), 0);
+  guard(false);
   t->in_call = true;
   int r = t->s->ops->write(t->s, &b, &taken);
   t->in_call = false;

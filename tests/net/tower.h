@@ -38,6 +38,11 @@ void tower_up(struct tower *t, um_layer *const *layers, size_t n);
 /* Closes what is open, runs the loop dry: uv_loop_close() must be 0. */
 void tower_done(struct tower *t);
 
+/* The n-th allocation of the layers from now on fails; those of the tower and
+ * the memory stream do not count. */
+void tower_fail_at(uint64_t n);
+bool tower_failed(void); /* it did */
+
 void tower_connect(struct tower *t);
 void tower_connected(struct tower *t); /* below is */
 void tower_read(struct tower *t, bool on);

@@ -1,6 +1,8 @@
 #include "session/stage.h"
 
+#include "base/alloc.h"
 #include "base/err.h"
+#include "script/codes.h"
 #include "support/clock.h"
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -11,23 +13,13 @@ static struct stage *stage_of(uvmqtt_t *m) {
   return (struct stage *)(void *)m;
 }
 
+/* "ok", "ETOPIC", "ECANCELED" */
 static const char *name_of_status(int status) {
-  static const struct {
-    int code;
-    const char *name;
-  } names[] = {
-#define X(name, number, text) {number, #name},
-      UVMQTT_ERRNO_MAP(X)
-#undef X
-          {UM_ECANCELED, "ECANCELED"},
-      {UM_ETIMEDOUT, "ETIMEDOUT"},
-      {UM_ECONNRESET, "ECONNRESET"},
-      {UM_ENOMEM, "ENOMEM"},
-  };
-  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-    if (names[i].code == status)
-      return names[i].name;
-  return status == 0 ? "ok" : "?";
+  const char *name = code_name(status), *prefix = "UVMQTT_";
+  if (status == 0)
+    return "ok";
+  return strncmp(name, prefix, strlen(prefix)) == 0 ? name + strlen(prefix)
+                                                    : name;
 }
 
 static void note(struct stage *st, const char *line) {
@@ -90,6 +82,11 @@ void stage_open(struct stage *st, uint8_t version) {
   um_session_init(&st->session, &st->config, &events, st, NULL);
 }
 
+void stage_begin(struct stage *st) {
+  stage_open(st, 5);
+  stage_online(st, "CONNACK");
+}
+
 void stage_settle(struct stage *st) {
   for (int i = 0;
        i < 1000 && um_session_unsettled(&st->session) && !st->session.halted;
@@ -135,6 +132,14 @@ void stage_says(struct stage *st, const char *line) {
   memset(bytes, 0xEE, len);
   free(bytes);
   go_on(st);
+}
+
+void stage_tries(struct stage *st, const char *line) {
+  size_t len;
+  uint8_t *bytes = packet_text_bytes(line, st->session.version, &len);
+  if (bytes != NULL)
+    um_session_feed(&st->session, st->now, bytes, len);
+  free(bytes);
 }
 
 void stage_online(struct stage *st, const char *connack) {
@@ -287,6 +292,24 @@ int stage_handle_mute(struct stage *st, const char *name, const char *filter,
   return handle(st, name, filter, true, ret);
 }
 
+void stage_granted(struct stage *st, const char *name, const char *filter,
+                   unsigned id, uvmqtt_handler_t **ret) {
+  char line[TEXT_MAX];
+  cr_assert_eq(stage_handle(st, name, filter, ret), 0);
+  snprintf(line, sizeof line, "SUBSCRIBE id=%u filters=%s", id, filter);
+  char *identifier = strrchr(line, '=');
+  if (strchr(filter, '=') != NULL) {
+    char number[16];
+    snprintf(number, sizeof number, "%s", identifier + 1);
+    *identifier = '\0';
+    text_add(line, " subscription_identifier=%s", number);
+  }
+  HEARS(st, line);
+  snprintf(line, sizeof line, "SUBACK id=%u reasons=00", id);
+  SAYS(st, line);
+  st->log[0] = '\0';
+}
+
 int stage_unhandle(struct stage *st, const char *name, uvmqtt_handler_t *h) {
   struct ticket *t = make_ticket(st, name, "unhandled");
   int r = um_session_unhandle(&st->session, st->now, h, on_done, t);
@@ -348,4 +371,19 @@ void stage_reply(struct stage *st, const char *topic, const char *payload) {
   cr_assert_eq(r, 0);
   um_buf_done(&b);
   go_on(st);
+}
+
+/* Memory. */
+
+uint64_t stage_starve(struct stage *st, void (*live)(void)) {
+  uint64_t calls = 1;
+  for (uint64_t n = 1; n <= calls; n++) {
+    stage_begin(st);
+    um_alloc_fail_at(n, n % 2 == 0);
+    live();
+    calls = um_alloc_calls();
+    um_alloc_fail_at(0, false);
+    stage_close(st);
+  }
+  return calls;
 }

@@ -34,6 +34,7 @@ void stage_open(struct stage *st, uint8_t version);
 void stage_close(struct stage *st);
 /* up, CONNECT whatever it says, this CONNACK; drops the line it logs. */
 void stage_online(struct stage *st, const char *connack);
+void stage_begin(struct stage *st); /* 5.0, online */
 void stage_down(struct stage *st);
 
 #define SAYS(st, line) stage_says(st, line)
@@ -41,6 +42,8 @@ void stage_down(struct stage *st);
 #define LOGS(st, text) stage_logs(st, text, __LINE__)
 /* Completions are settled, what waits is sent. */
 void stage_says(struct stage *st, const char *line);
+/* Whatever comes of it. */
+void stage_tries(struct stage *st, const char *line);
 /* The next packet sent; "" for none. */
 void stage_hears(struct stage *st, const char *line, int at);
 /* All lines since the last look. */
@@ -55,6 +58,9 @@ int stage_handle(struct stage *st, const char *name, const char *filter,
 /* The same without done. */
 int stage_handle_mute(struct stage *st, const char *name, const char *filter,
                       uvmqtt_handler_t **ret);
+/* A handler whose SUBSCRIBE (with this id) was granted. */
+void stage_granted(struct stage *st, const char *name, const char *filter,
+                   unsigned id, uvmqtt_handler_t **ret);
 int stage_unhandle(struct stage *st, const char *name, uvmqtt_handler_t *h);
 /* Logs "NAME reply PAYLOAD" or "NAME ENAME". */
 int stage_request(struct stage *st, const char *name, const char *topic,
@@ -66,5 +72,9 @@ void stage_reply_cb(uvmqtt_t *m, int status, const uvmqtt_message_t *reply,
 void *stage_ticket(unsigned i, const char *name);
 /* Says a PUBLISH at this topic with the last Correlation Data heard. */
 void stage_reply(struct stage *st, const char *topic, const char *payload);
+
+/* Lives through it again and again, each time with another allocation failing,
+ * or all from there on. Returns how many allocations it takes. */
+uint64_t stage_starve(struct stage *st, void (*live)(void));
 
 #endif

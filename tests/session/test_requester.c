@@ -1,9 +1,6 @@
-#include "base/alloc.h"
 #include "base/err.h"
 #include "session/stage.h"
 #include "support/suite.h"
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 SUITE(requester);
@@ -13,11 +10,6 @@ SUITE(requester);
 
 static struct stage st;
 
-static void begin(void) {
-  stage_open(&st, 5);
-  stage_online(&st, "CONNACK");
-}
-
 static void ask(const char *name, uint8_t qos, uint32_t timeout) {
   cr_assert_eq(stage_request(&st, name, "service", qos, NULL, timeout, NULL),
                0);
@@ -25,7 +17,7 @@ static void ask(const char *name, uint8_t qos, uint32_t timeout) {
 
 /* The mailbox is open, with packet id 1 used for it. */
 static void open_mailbox(void) {
-  begin();
+  stage_begin(&st);
   ask("first", 0, 0);
   HEARS(&st, "SUBSCRIBE id=1 filters=" OWN ":2");
   SAYS(&st, "SUBACK id=1 reasons=02");
@@ -35,7 +27,7 @@ static void open_mailbox(void) {
 }
 
 Test(requester, subscribes_first_then_asks_and_hears_the_answer) {
-  begin();
+  stage_begin(&st);
   ask("r", 1, 1000);
   HEARS(&st, "SUBSCRIBE id=1 filters=" OWN ":2");
   HEARS(&st, ""); /* not before SUBACK */
@@ -125,7 +117,7 @@ Test(requester, takes_no_answer_at_another_reply_topic) {
 
 Test(requester, takes_no_answer_before_it_has_asked) {
   uint64_t id;
-  begin();
+  stage_begin(&st);
   stage_request(&st, "r", "service", 0, NULL, 0, &id);
   for (size_t i = 0; i < 8; i++) {
     st.correlation[i] = (uint8_t)(st.config.seed >> (56 - 8 * i));
@@ -216,7 +208,7 @@ Test(requester, times_out_offline_and_is_never_sent) {
 }
 
 Test(requester, times_out_waiting_for_suback_and_is_never_sent) {
-  begin();
+  stage_begin(&st);
   ask("r", 1, 1000);
   HEARS(&st, "SUBSCRIBE id=1 filters=" OWN ":2");
   stage_pass(&st, 1002);
@@ -328,23 +320,6 @@ Test(requester, hears_that_its_message_is_beyond_the_server) {
   stage_close(&st);
 }
 
-Test(requester, hears_that_the_reply_topic_was_refused_and_may_try_again) {
-  begin();
-  ask("r", 0, 0);
-  ask("s", 0, 0);
-  HEARS(&st, "SUBSCRIBE id=1 filters=" OWN ":2");
-  SAYS(&st, "SUBACK id=1 reasons=87");
-  LOGS(&st, "r EREASON\ns EREASON\n");
-  HEARS(&st, "");
-  ask("t", 0, 0);
-  HEARS(&st, "SUBSCRIBE id=2 filters=" OWN ":2");
-  SAYS(&st, "SUBACK id=2 reasons=01");
-  HEARS(&st, ASKS(""));
-  stage_reply(&st, OWN, "!");
-  LOGS(&st, "t reply !\n");
-  stage_close(&st);
-}
-
 Test(requester, refuses_what_it_has_to_say_itself) {
   uvmqtt_property_t topic = {.id = UVMQTT_PROPERTY_RESPONSE_TOPIC,
                              .value.str = "x"};
@@ -352,7 +327,7 @@ Test(requester, refuses_what_it_has_to_say_itself) {
                             .value.bin = {"x", 1}};
   uvmqtt_message_t m = {
       .topic = "service", .properties = &topic, .n_properties = 1};
-  begin();
+  stage_begin(&st);
   cr_assert_eq(um_session_request(&st.session, st.now, &m, NULL, 0,
                                   stage_reply_cb, NULL, NULL),
                UVMQTT_EPROPERTY);
@@ -379,28 +354,6 @@ Test(requester, bounds_the_requests_under_way_and_the_messages_it_holds) {
                                   stage_reply_cb, NULL, NULL),
                UVMQTT_EFULL);
   cr_assert_eq(st.session.requester.n, 2);
-  stage_close(&st);
-}
-
-Test(requester, conflicts_with_a_handler_of_other_options) {
-  begin();
-  stage_handle(&st, "h", "replies:0n", NULL);
-  cr_assert_eq(stage_request(&st, "r", "service", 0, "replies", 0, NULL),
-               UVMQTT_ECONFLICT);
-  stage_close(&st);
-}
-
-Test(requester, shares_the_reply_topic_with_a_handler) {
-  begin();
-  stage_handle(&st, "h", "replies:0", NULL);
-  HEARS(&st, "SUBSCRIBE id=1 filters=replies:0");
-  stage_request(&st, "r", "service", 0, "replies", 0, NULL);
-  HEARS(&st, "SUBSCRIBE id=2 filters=replies:2");
-  SAYS(&st, "SUBACK id=1 reasons=00");
-  SAYS(&st, "SUBACK id=2 reasons=02");
-  HEARS(&st, "PUBLISH topic=service payload=? response_topic=replies");
-  stage_reply(&st, "replies", "!");
-  LOGS(&st, "h handled ok 0\nh replies !\nr reply !\n");
   stage_close(&st);
 }
 
@@ -498,57 +451,6 @@ Test(requester, may_ask_again_inside_an_answer) {
   stage_close(&st);
 }
 
-/* The own reply topic. */
-
-static void expect_own(const char *client_id, const char *connack,
-                       const char *topic) {
-  char line[TEXT_MAX];
-  stage_open(&st, 5);
-  st.config.client_id = client_id;
-  ask("r", 0, 0); /* before anything is known */
-  stage_online(&st, connack);
-  snprintf(line, sizeof line, "SUBSCRIBE id=1 filters=%s:2", topic);
-  HEARS(&st, line);
-  stage_close(&st);
-}
-
-Test(requester, makes_its_reply_topic_of_what_there_is) {
-  expect_own("me", "CONNACK", "uvmqtt/reply/me");
-  expect_own("a+b#c%/d", "CONNACK", "uvmqtt/reply/a%2Bb%23c%25/d");
-  expect_own("", "CONNACK assigned_client_identifier=x7", "uvmqtt/reply/x7");
-  expect_own("me", "CONNACK response_information=rooms/9", "rooms/9/reply");
-  expect_own("me", "CONNACK response_information=rooms/9/", "rooms/9/reply");
-}
-
-Test(requester, says_when_no_reply_topic_can_be_made) {
-  stage_open(&st, 5);
-  ask("r", 0, 0);
-  stage_online(&st, "CONNACK response_information=a/#");
-  stage_settle(&st);
-  LOGS(&st, "r ETOPIC\n");
-  cr_assert_eq(stage_request(&st, "s", "service", 0, NULL, 0, NULL),
-               UVMQTT_ETOPIC);
-  stage_close(&st);
-}
-
-/* The server may give each session another one. */
-Test(requester, moves_when_the_response_information_changes) {
-  stage_open(&st, 5);
-  stage_online(&st, "CONNACK response_information=a");
-  ask("r", 0, 0);
-  HEARS(&st, "SUBSCRIBE id=1 filters=a/reply:2");
-  SAYS(&st, "SUBACK id=1 reasons=02");
-  HEARS(&st, "PUBLISH topic=service payload=? response_topic=a/reply");
-  stage_settle(&st);
-  stage_down(&st);
-  stage_online(&st, "CONNACK sp=1 response_information=b");
-  stage_reply(&st, "a/reply", "old");
-  LOGS(&st, "r reply old\n");
-  ask("s", 0, 0);
-  HEARS(&st, "SUBSCRIBE id=2 filters=b/reply:2");
-  stage_close(&st);
-}
-
 /* Connections. */
 
 Test(requester, asked_offline_it_waits_for_the_connection) {
@@ -581,174 +483,6 @@ Test(requester, survives_a_connection) {
   stage_close(&st);
 }
 
-Test(requester, has_its_reply_topic_restored_when_the_session_is_lost) {
-  open_mailbox();
-  stage_down(&st);
-  stage_online(&st, "CONNACK");
-  HEARS(&st, "SUBSCRIBE id=2 filters=" OWN ":2");
-  SAYS(&st, "SUBACK id=2 reasons=02");
-  st.log[0] = '\0';
-  ask("r", 0, 0);
-  HEARS(&st, ASKS(""));
-  stage_reply(&st, OWN, "!");
-  LOGS(&st, "r reply !\n");
-  stage_close(&st);
-}
-
-Test(requester, subscribes_again_when_somebody_ended_the_subscription) {
-  static const char *const own = OWN;
-  open_mailbox();
-  um_session_unsubscribe(&st.session, st.now, &own, 1, NULL, 0, NULL, NULL,
-                         NULL);
-  HEARS(&st, "UNSUBSCRIBE id=2 filters=" OWN);
-  SAYS(&st, "UNSUBACK id=2 reasons=00");
-  ask("r", 0, 0);
-  HEARS(&st, "SUBSCRIBE id=3 filters=" OWN ":2");
-  HEARS(&st, "");
-  SAYS(&st, "SUBACK id=3 reasons=02");
-  HEARS(&st, ASKS(""));
-  stage_reply(&st, OWN, "!");
-  LOGS(&st, "r reply !\n"); /* once */
-  cr_assert_eq(st.session.counters.late_replies, 0);
-  stage_close(&st);
-}
-
-/* 3.1.1 */
-
-static void begin_311(void) {
-  stage_open(&st, 4);
-  stage_online(&st, "CONNACK");
-}
-
-Test(requester, on_311_the_topic_alone_tells) {
-  begin_311();
-  cr_assert_eq(stage_request(&st, "r", "service", 0, NULL, 0, NULL),
-               UVMQTT_ENOTSUP);
-  cr_assert_eq(stage_request(&st, "r", "service", 0, "answers", 0, NULL), 0);
-  HEARS(&st, "SUBSCRIBE id=1 filters=answers:2");
-  SAYS(&st, "SUBACK id=1 reasons=02");
-  HEARS(&st, "PUBLISH topic=service payload=?");
-  SAYS(&st, "PUBLISH topic=answers payload=old retain=1"); /* no answer */
-  SAYS(&st, "PUBLISH topic=answers payload=yes");
-  SAYS(&st, "PUBLISH topic=answers payload=again");
-  LOGS(&st, "r reply yes\n");
-  cr_assert_eq(st.session.counters.late_replies, 2);
-  stage_close(&st);
-}
-
-Test(requester, on_311_one_at_a_time_for_each_topic) {
-  begin_311();
-  stage_request(&st, "r", "service", 0, "answers", 0, NULL);
-  cr_assert_eq(stage_request(&st, "s", "service", 0, "answers", 0, NULL),
-               UVMQTT_ECONFLICT); /* it waits for SUBACK */
-  HEARS(&st, "SUBSCRIBE id=1 filters=answers:2");
-  SAYS(&st, "SUBACK id=1 reasons=02");
-  HEARS(&st, "PUBLISH topic=service payload=?");
-  cr_assert_eq(stage_request(&st, "s", "service", 0, "answers", 0, NULL),
-               UVMQTT_ECONFLICT);
-  cr_assert_eq(stage_request(&st, "s", "service", 0, "others", 0, NULL), 0);
-  SAYS(&st, "PUBLISH topic=answers payload=1");
-  LOGS(&st, "r reply 1\n");
-  cr_assert_eq(stage_request(&st, "t", "service", 0, "answers", 0, NULL), 0);
-  stage_close(&st);
-}
-
-Test(requester, after_a_fall_back_the_rules_of_311_hold) {
-  stage_open(&st, 5);
-  st.config.version = UVMQTT_VERSION_ANY;
-  ask("r", 0, 0);
-  stage_request(&st, "s", "service", 0, "answers", 0, NULL);
-  stage_request(&st, "t", "service", 0, "answers", 0, NULL);
-  um_session_up(&st.session, st.now);
-  uint8_t refusal[] = {0x20, 2, 0, 1};
-  cr_assert_eq(um_session_feed(&st.session, st.now, refusal, 4),
-               UVMQTT_EVERSION);
-  stage_down(&st);
-  cr_assert_eq(st.session.version, UM_V311);
-  st.log[0] = '\0';
-  stage_online(&st, "CONNACK");
-  stage_settle(&st);
-  LOGS(&st, "r ENOTSUP\n");
-  HEARS(&st, "SUBSCRIBE id=1 filters=answers:2");
-  SAYS(&st, "SUBACK id=1 reasons=02");
-  HEARS(&st, "PUBLISH topic=service payload=?");
-  SAYS(&st, "PUBLISH topic=answers payload=1");
-  LOGS(&st, "t ECONFLICT\ns reply 1\n");
-  stage_close(&st);
-}
-
-/* Responding. */
-
-static void respond(struct stage *s, const uvmqtt_message_t *m) {
-  static const uvmqtt_property_t type = {.id = UVMQTT_PROPERTY_CONTENT_TYPE,
-                                         .value.str = "text"};
-  uvmqtt_message_t answer = {
-      .payload = {"42", 2}, .qos = 1, .properties = &type, .n_properties = 1};
-  s->result =
-      um_session_respond(&s->session, s->now, m, &answer, NULL, NULL, NULL);
-}
-
-Test(requester, responds_where_it_is_asked_to_with_the_same_correlation) {
-  begin();
-  st.on_message = respond;
-  SAYS(&st, "PUBLISH topic=service response_topic=back/to/me "
-            "correlation_data=xyz");
-  cr_assert_eq(st.result, 0);
-  HEARS(&st, "PUBLISH id=1 qos=1 topic=back/to/me payload=42 "
-             "content_type=text");
-  cr_assert_eq(st.correlation_len, 3);
-  cr_assert_eq(memcmp(st.correlation, "xyz", 3), 0);
-  stage_close(&st);
-}
-
-Test(requester, responds_without_correlation_data_when_there_is_none) {
-  begin();
-  st.on_message = respond;
-  SAYS(&st, "PUBLISH topic=service response_topic=back");
-  HEARS(&st, "PUBLISH id=1 qos=1 topic=back payload=42 content_type=text");
-  cr_assert_eq(st.correlation_len, 0);
-  stage_close(&st);
-}
-
-Test(requester, cannot_respond_to_what_names_no_topic) {
-  begin();
-  st.on_message = respond;
-  SAYS(&st, "PUBLISH topic=service correlation_data=xyz");
-  cr_assert_eq(st.result, UVMQTT_ENOTSUP);
-  stage_close(&st);
-}
-
-static void respond_badly(struct stage *s, const uvmqtt_message_t *m) {
-  uvmqtt_message_t answer = {.properties = m->properties,
-                             .n_properties = m->n_properties};
-  s->result =
-      um_session_respond(&s->session, s->now, m, &answer, NULL, NULL, NULL);
-}
-
-Test(requester, refuses_an_answer_with_correlation_data_of_its_own) {
-  begin();
-  st.on_message = respond_badly;
-  SAYS(&st, "PUBLISH topic=service response_topic=t correlation_data=xyz");
-  cr_assert_eq(st.result, UVMQTT_EPROPERTY);
-  HEARS(&st, "");
-  stage_close(&st);
-}
-
-static void respond_without_memory(struct stage *s, const uvmqtt_message_t *m) {
-  um_alloc_fail_at(1, true);
-  respond(s, m);
-  um_alloc_fail_at(0, false);
-}
-
-Test(requester, cannot_respond_without_memory) {
-  begin();
-  st.on_message = respond_without_memory;
-  SAYS(&st, "PUBLISH topic=service response_topic=t");
-  cr_assert_eq(st.result, UM_ENOMEM);
-  HEARS(&st, "");
-  stage_close(&st);
-}
-
 /* With manual acknowledgement nobody else would say it for a late answer. */
 Test(requester, acknowledges_answers_itself) {
   stage_open(&st, 5);
@@ -778,13 +512,8 @@ static void live(void) {
                                       "PUBACK id=4 reason=0x80"};
   stage_request(&st, "a", "service", 1, NULL, 100, NULL);
   stage_request(&st, "b", "service", 1, "elsewhere", 100, NULL);
-  for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
-    size_t len;
-    uint8_t *bytes = packet_text_bytes(steps[i], 5, &len);
-    if (bytes != NULL)
-      um_session_feed(&st.session, st.now, bytes, len);
-    free(bytes);
-  }
+  for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++)
+    stage_tries(&st, steps[i]);
   stage_request(&st, "c", "service", 1, NULL, 0, NULL);
   um_session_tick(&st.session, st.now + 1000);
   um_session_tick(&st.session, st.now + 2000);
@@ -792,14 +521,5 @@ static void live(void) {
 }
 
 Test(requester, without_memory_each_request_still_ends_once) {
-  uint64_t calls = 1;
-  for (uint64_t n = 1; n <= calls; n++) {
-    begin();
-    um_alloc_fail_at(n, n % 2 == 0);
-    live();
-    calls = um_alloc_calls();
-    um_alloc_fail_at(0, false);
-    stage_close(&st);
-  }
-  cr_assert_gt(calls, 10);
+  cr_assert_gt(stage_starve(&st, live), 10);
 }

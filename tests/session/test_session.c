@@ -1,10 +1,10 @@
-/* Plays the conversations in *.script (see support/script.h), then what is
+/* Plays the conversations in *.script (see script/script.h), then what is
  * easier said in C. */
 #include "session/session.h"
 
 #include "base/err.h"
+#include "script/script.h"
 #include "support/clock.h"
-#include "support/script.h"
 #include "support/suite.h"
 #include <dirent.h>
 #include <stdio.h>

@@ -140,7 +140,7 @@ Test(simple, connect_at_once_does_not_wait) {
 }
 
 Test(simple, connect_without_bound_waits_for_the_server) {
-  static const char *const lines[] = {"accept",        CONNECT, "sleep 300",
+  static const char *const lines[] = {"accept",        CONNECT, "sleep 60",
                                       "> 20 02 00 00", GOODBYE, NULL};
   struct rig rig;
   rig_init(&rig, lines);

@@ -24,6 +24,10 @@ struct memstream {
   struct um_buf in;   /* fed, not yet delivered */
 };
 
+/* Called with true before and with false after the stream itself allocates, for
+ * tests that make allocations of the owner fail. May be NULL. */
+extern void (*memstream_guard)(bool on);
+
 /* *slot is the new stream, and NULL again when it was freed. */
 void memstream_new(uv_loop_t *loop, const struct um_stream_up *up, void *up_arg,
                    bool ref, struct memstream **slot);

@@ -257,8 +257,9 @@ Test(frame, says_so_when_the_rest_of_a_header_finds_no_memory) {
 Test(frame, reads_a_header_that_is_longer_than_a_packet_may_be) {
   um_frame_init(&f, UM_V5, 100);
   um_frame_limit(&f, 3);
-  for (size_t i = 0; i < 4; i++)
-    cr_assert_eq(feed("\x30\x80\x80\x80" + i, 1), 0);
+  cr_assert_eq(feed("\x30", 1), 0);
+  for (size_t i = 0; i < 3; i++)
+    cr_assert_eq(feed("\x80", 1), 0);
   cr_assert_eq(feed("\x01", 1), UVMQTT_ETOOBIG);
   um_frame_done(&f);
 }

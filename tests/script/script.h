@@ -1,4 +1,4 @@
-/* support/script.h: conversations written as text, played against a real
+/* script/script.h: conversations written as text, played against a real
  * struct um_session with a clock that stands still.
  *
  * A file holds conversations, each begun by "== what it shows". The lines of
@@ -8,7 +8,7 @@
  * support/packets.h.
  *
  * Steps
- *   config KEY=VALUE ...       see set_config in script.c; before "up", or
+ *   config KEY=VALUE ...       see config_set in config.c; before "up", or
  *                              between connections
  *   up                         the transport is connected
  *   online [CONNACK words]     up, CONNECT whatever it says, CONNACK, "event
@@ -55,8 +55,8 @@
  *
  * At the end all that is still pending is cancelled; each accepted request
  * must then have completed once, each refused one never. */
-#ifndef SUPPORT_SCRIPT_H
-#define SUPPORT_SCRIPT_H
+#ifndef SCRIPT_SCRIPT_H
+#define SCRIPT_SCRIPT_H
 
 /* Plays every conversation of the file: whole, byte by byte and cut in two at
  * each offset. Returns how many failed; each is told on stderr. */

@@ -1,0 +1,339 @@
+/* URLs, options and calls about the way to the server, and what a client makes
+ * of a WebSocket server and of a proxy that are played here. */
+#include "client/url.h"
+
+#include "rig.h"
+#include "support/suite.h"
+#include <stdlib.h>
+#include <string.h>
+
+SUITE(way);
+
+/* URLs. */
+
+static const struct {
+  const char *text;
+  enum um_transport transport;
+  const char *host;
+  uint16_t port;
+  const char *path;
+} good[] = {
+    {"ws://h", UM_TRANSPORT_WS, "h", 80, "/mqtt"},
+    {"ws://h/", UM_TRANSPORT_WS, "h", 80, "/"},
+    {"ws://h:8080/a/b?c=d@e", UM_TRANSPORT_WS, "h", 8080, "/a/b?c=d@e"},
+    {"ws://[::1]/x", UM_TRANSPORT_WS, "::1", 80, "/x"},
+    {"ws://u:p@h/x%20y", UM_TRANSPORT_WS, "h", 80, "/x%20y"},
+    {"wss://h", UM_TRANSPORT_WSS, "h", 443, "/mqtt"},
+    {"wss://h:1/x/", UM_TRANSPORT_WSS, "h", 1, "/x/"},
+    {"unix:///run/m.sock", UM_TRANSPORT_UNIX, "/run/m.sock", 0, NULL},
+    {"unix:/run/m.sock", UM_TRANSPORT_UNIX, "/run/m.sock", 0, NULL},
+    {"unix:///a%20b/", UM_TRANSPORT_UNIX, "/a b/", 0, NULL},
+    {"unix:@name", UM_TRANSPORT_UNIX, "@name", 0, NULL},
+    {"mqtt://h/", UM_TRANSPORT_TCP, "h", 1883, NULL},
+};
+
+static bool same(const char *a, const char *b) {
+  return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+Test(way, urls_are_taken_apart) {
+  for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+    struct um_url u;
+    cr_assert_eq(um_url_parse(good[i].text, &u), 0, "%s", good[i].text);
+    cr_expect_eq(u.transport, good[i].transport, "%s", good[i].text);
+    cr_expect_str_eq(u.host, good[i].host, "%s", good[i].text);
+    cr_expect_eq(u.port, good[i].port, "%s", good[i].text);
+    cr_expect(same(u.path, good[i].path), "%s: %s", good[i].text, u.path);
+    um_url_done(&u);
+  }
+}
+
+Test(way, other_urls_are_refused) {
+  static const struct {
+    const char *text;
+    int code;
+  } bad[] = {
+      {"ws://", UVMQTT_EURL},       {"ws:///x", UVMQTT_EURL},
+      {"ws://h?x", UVMQTT_EURL},    {"ws://h/a b", UVMQTT_EURL},
+      {"ws://h/#x", UVMQTT_EURL},   {"ws://h/\r\nA: b", UVMQTT_EURL},
+      {"ws://h:0/", UVMQTT_EURL},   {"ws:h", UVMQTT_EURL},
+      {"wsx://h", UVMQTT_EURL},     {"unix:", UVMQTT_EPATH},
+      {"unix://", UVMQTT_EPATH},    {"unix://run/x", UVMQTT_EPATH},
+      {"unix:@", UVMQTT_EPATH},     {"unix:x", UVMQTT_EPATH},
+      {"unix:///%zz", UVMQTT_EURL}, {"unix:///a%00b", UVMQTT_EURL},
+      {"socks5h://h", UVMQTT_EURL}, {"http://h", UVMQTT_EURL},
+  };
+  struct um_url u;
+  for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+    cr_expect_eq(um_url_parse(bad[i].text, &u), bad[i].code, "%s", bad[i].text);
+}
+
+Test(way, a_redirect_keeps_transport_and_path) {
+  struct um_url from, to;
+  cr_assert_eq(um_url_parse("ws://h:81/a?b", &from), 0);
+  cr_assert_eq(um_url_elsewhere(&from, "x:82 y", &to), 0);
+  cr_assert_eq(to.transport, UM_TRANSPORT_WS);
+  cr_assert_str_eq(to.host, "x");
+  cr_assert_eq(to.port, 82);
+  cr_assert_str_eq(to.path, "/a?b");
+  um_url_done(&from);
+  um_url_done(&to);
+  cr_assert_eq(um_url_parse("unix:/x", &from), 0);
+  cr_assert_eq(um_url_elsewhere(&from, "x:82", &to), UVMQTT_EURL);
+  um_url_done(&from);
+}
+
+Test(way, proxies_are_taken_apart) {
+  struct um_url u;
+  enum um_proxy_kind kind = UM_PROXY_HTTP;
+  cr_assert_eq(um_url_parse_proxy("socks5h://u%40:p%3A@h", &u, &kind), 0);
+  cr_assert_eq(kind, UM_PROXY_SOCKS5);
+  cr_assert_str_eq(u.host, "h");
+  cr_assert_eq(u.port, 1080);
+  cr_assert_str_eq(u.username, "u@");
+  cr_assert_str_eq(u.password, "p:");
+  um_url_done(&u);
+  cr_assert_eq(um_url_parse_proxy("http://[::1]:3128/", &u, &kind), 0);
+  cr_assert_eq(kind, UM_PROXY_HTTP);
+  cr_assert_str_eq(u.host, "::1");
+  cr_assert_eq(u.port, 3128);
+  cr_assert_null(u.username);
+  um_url_done(&u);
+}
+
+/* W08 and others: wrong at the call. */
+Test(way, options_that_cannot_work_are_refused) {
+  static const uvmqtt_header_t injected = {"A", "b\r\nC: d"};
+  static const uvmqtt_header_t ours = {"Upgrade", "x"};
+  char login[400] = "socks5h://", path[300] = "unix:/";
+  memset(login + strlen(login), 'u', 256);
+  strcat(login, "@h");
+  memset(path + strlen(path), 'x', 200);
+  const struct {
+    int code;
+    uvmqtt_options_t o;
+  } bad[] = {
+      {UVMQTT_EHEADER, {.url = "ws://h", .ws_path = "/a\r\nB: c"}},
+      {UVMQTT_EHEADER, {.url = "ws://h", .ws_path = "a"}},
+      {UVMQTT_EHEADER,
+       {.url = "ws://h", .ws_headers = &injected, .n_ws_headers = 1}},
+      {UVMQTT_EHEADER,
+       {.url = "ws://h", .ws_headers = &ours, .n_ws_headers = 1}},
+      {UV_EINVAL, {.url = "ws://h", .n_ws_headers = 1}},
+      {UV_EINVAL, {.url = "unix:/x", .proxy = "http://h"}},
+      {UVMQTT_EURL, {.url = "mqtt://h", .proxy = "ftp://h"}},
+      {UVMQTT_EURL, {.url = "mqtt://h", .proxy = "http://"}},
+      {UVMQTT_EURL, {.url = "mqtt://h", .proxy = "http://h:x"}},
+      {UVMQTT_EURL, {.url = "mqtt://h", .proxy = "socks5h://:p@h"}},
+      {UVMQTT_EURL, {.url = "mqtt://h", .proxy = login}},
+      {UVMQTT_EPATH, {.url = path}},
+  };
+  struct rig r;
+  rig_open(&r);
+  for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+    uvmqtt_options_t o = bad[i].o;
+    o.size = sizeof o;
+    int result = guest_try(&r, &r.g, &o);
+    cr_expect_eq(result, bad[i].code, "%zu: %s", i, uvmqtt_err_name(result));
+  }
+  r.g.m = NULL;
+  rig_close(&r);
+}
+
+/* A server that keeps what it hears and says what the test says. */
+
+static struct um_buf said;
+
+static void keep(struct broker_link *l, const uint8_t *data, size_t len) {
+  (void)l;
+  cr_assert_eq(um_buf_append(&said, data, len), 0);
+}
+
+static bool heard(const char *text) {
+  size_t len = strlen(text);
+  for (size_t i = 0; i + len <= said.len; i++)
+    if (memcmp(um_buf_head(&said) + i, text, len) == 0)
+      return true;
+  return false;
+}
+
+static void begin(struct rig *r) {
+  rig_open(r);
+  um_buf_init(&said, SIZE_MAX, NULL);
+  r->b.bytes = keep;
+}
+
+static void end(struct rig *r) {
+  rig_close(r);
+  um_buf_done(&said);
+}
+
+static void go(struct rig *r, const char *scheme, uvmqtt_options_t *o) {
+  static char url[64];
+  snprintf(url, sizeof url, "%s://127.0.0.1:%u/mqtt", scheme,
+           (unsigned)r->b.port);
+  o->url = url;
+  guest_open(r, &r->g, o);
+  cr_assert_eq(guest_connect(&r->g), 0);
+}
+
+static void answer(struct rig *r, const char *text) {
+  broker_sends(r->b.link, text, strlen(text));
+}
+
+static const uvmqtt_header_t signature = {"X-Signature", "1234"};
+static unsigned asked;
+
+static void sign_at_once(uvmqtt_t *m) {
+  asked++;
+  cr_assert_eq(uvmqtt_ws_headers(m, &signature, 1), 0);
+  cr_assert_eq(uvmqtt_ws_headers(m, &signature, 1), UV_EALREADY);
+}
+
+static void sign_later(uvmqtt_t *m) {
+  (void)m;
+  asked++;
+}
+
+static void fail_at_once(uvmqtt_t *m) {
+  cr_assert_eq(uvmqtt_ws_fail(m), 0);
+}
+
+static void close_at_once(uvmqtt_t *m) {
+  struct guest *g = uvmqtt_get_data(m);
+  guest_close(g);
+}
+
+static uvmqtt_options_t asking(uvmqtt_ws_headers_cb cb) {
+  asked = 0;
+  return (uvmqtt_options_t){UVMQTT_OPTIONS_INIT, .on_ws_headers = cb,
+                            .reconnect_min = 60000};
+}
+
+Test(way, headers_are_asked_for_on_each_connection) {
+  struct rig r;
+  uvmqtt_options_t o = asking(sign_at_once);
+  begin(&r);
+  go(&r, "ws", &o);
+  UNTIL(&r, heard("\r\nX-Signature: 1234\r\n\r\n"));
+  cr_assert(heard("GET /mqtt HTTP/1.1\r\nHost: 127.0.0.1:"));
+  answer(&r, "HTTP/1.1 503 Busy\r\n\r\n");
+  UNTIL(&r, r.g.n[DISCONNECTED] == 1);
+  cr_assert_eq(r.g.error.code, UVMQTT_EWSHANDSHAKE);
+  cr_assert_eq(r.g.error.phase, UVMQTT_PHASE_WEBSOCKET);
+  cr_assert_eq(uvmqtt_ws_headers(r.g.m, &signature, 1), UV_EALREADY);
+  cr_assert_eq(guest_connect(&r.g), 0);
+  UNTIL(&r, asked == 2);
+  end(&r);
+}
+
+Test(way, headers_may_come_later_and_are_checked) {
+  static const uvmqtt_header_t bad = {"A", "\n"};
+  struct rig r;
+  uvmqtt_options_t o = asking(sign_later);
+  begin(&r);
+  go(&r, "ws", &o);
+  UNTIL(&r, asked == 1);
+  rig_rest(&r, 20);
+  cr_assert_eq(said.len, 0);
+  cr_assert_eq(uvmqtt_ws_headers(r.g.m, &bad, 1), UVMQTT_EHEADER);
+  cr_assert_eq(uvmqtt_ws_headers(r.g.m, NULL, 1), UV_EINVAL);
+  cr_assert_eq(uvmqtt_ws_headers(NULL, NULL, 0), UV_EINVAL);
+  cr_assert_eq(uvmqtt_ws_headers(r.g.m, &signature, 1), 0);
+  cr_assert_eq(uvmqtt_ws_fail(r.g.m), UV_EALREADY);
+  UNTIL(&r, heard("X-Signature: 1234\r\n\r\n"));
+  end(&r);
+}
+
+Test(way, without_headers_the_attempt_fails) {
+  struct rig r;
+  uvmqtt_options_t o = asking(fail_at_once);
+  begin(&r);
+  go(&r, "ws", &o);
+  UNTIL(&r, r.g.n[DISCONNECTED] == 1);
+  cr_assert_eq(r.g.error.code, UVMQTT_EHEADERS);
+  cr_assert_eq(said.len, 0);
+  end(&r);
+}
+
+Test(way, the_client_may_be_closed_when_it_asks) {
+  struct rig r;
+  uvmqtt_options_t o = asking(close_at_once);
+  begin(&r);
+  go(&r, "ws", &o);
+  UNTIL(&r, r.g.closed);
+  end(&r);
+}
+
+Test(way, a_question_is_void_after_the_time_out) {
+  struct rig r;
+  uvmqtt_options_t o = asking(sign_later);
+  o.connect_timeout = 30;
+  begin(&r);
+  go(&r, "ws", &o);
+  UNTIL(&r, r.g.n[DISCONNECTED] == 1);
+  cr_assert_eq(r.g.error.code, UV_ETIMEDOUT);
+  cr_assert_eq(r.g.error.phase, UVMQTT_PHASE_WEBSOCKET);
+  cr_assert_eq(uvmqtt_ws_headers(r.g.m, NULL, 0), UV_EALREADY);
+  end(&r);
+}
+
+Test(way, nobody_asked) {
+  struct rig r;
+  rig_open(&r);
+  guest_open(&r, &r.g, NULL);
+  cr_assert_eq(uvmqtt_ws_headers(r.g.m, NULL, 0), UV_EALREADY);
+  cr_assert_eq(uvmqtt_ws_fail(r.g.m), UV_EALREADY);
+  rig_close(&r);
+}
+
+/* Proxies, and who may hear a password. */
+
+static void through(struct rig *r, const char *url, const char *username) {
+  static char proxy[64];
+  uvmqtt_options_t o = {UVMQTT_OPTIONS_INIT, .url = url, .proxy = proxy,
+                        .username = username, .reconnect_min = 60000};
+  begin(r);
+  snprintf(proxy, sizeof proxy, "http://127.0.0.1:%u", (unsigned)r->b.port);
+  guest_open(r, &r->g, &o);
+  cr_assert_eq(guest_connect(&r->g), 0);
+  UNTIL(r, heard("\r\n\r\n"));
+  um_buf_consume(&said, said.len);
+  answer(r, "HTTP/1.1 200 OK\r\n\r\n");
+}
+
+Test(way, through_a_local_proxy_a_password_goes_to_local_addresses_only) {
+  struct rig r;
+  through(&r, "mqtt://127.0.0.1:9", "user");
+  UNTIL(&r, heard("MQTT") && heard("user"));
+  end(&r);
+  through(&r, "mqtt://localhost:9", "user");
+  UNTIL(&r, r.g.n[DISCONNECTED] == 1);
+  cr_assert_eq(r.g.error.code, UVMQTT_EINSECURE);
+  cr_assert_eq(said.len, 0);
+  end(&r);
+  through(&r, "mqtt://broker.example", NULL);
+  UNTIL(&r, heard("MQTT"));
+  end(&r);
+}
+
+Test(way, what_a_proxy_refuses_is_told_with_its_phase) {
+  struct rig r;
+  uvmqtt_options_t o = {UVMQTT_OPTIONS_INIT, .url = "mqtt://broker.example",
+                        .reconnect_min = 60000};
+  char proxy[64];
+  begin(&r);
+  snprintf(proxy, sizeof proxy, "http://u:secret@127.0.0.1:%u",
+           (unsigned)r.b.port);
+  o.proxy = proxy;
+  guest_open(&r, &r.g, &o);
+  cr_assert_eq(guest_connect(&r.g), 0);
+  UNTIL(&r, heard("\r\n\r\n"));
+  cr_assert(heard("CONNECT broker.example:1883 HTTP/1.1\r\n"));
+  answer(&r, "HTTP/1.1 407 Please\r\n\r\n");
+  UNTIL(&r, r.g.n[DISCONNECTED] == 1);
+  cr_assert_eq(r.g.error.code, UVMQTT_EPROXYAUTH);
+  cr_assert_eq(r.g.error.phase, UVMQTT_PHASE_PROXY);
+  cr_assert_null(strstr(r.g.log, "secret"));
+  end(&r);
+}

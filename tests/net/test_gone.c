@@ -1,0 +1,208 @@
+/* The peer dies, and writing to it must not kill the program (SIGPIPE has its
+ * default here), on every way that is not plain TCP: test_writer.c has that. */
+#include "net/ws.h"
+#include "rig.h"
+#include "support/suite.h"
+#include "ws_accept.h"
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+SUITE(gone);
+
+static const struct um_ws_options ws = {
+    .path = "/", .usual_port = 80, .subprotocol = "mqtt"};
+static struct um_proxy proxy;
+
+static const struct way {
+  enum um_transport transport;
+  bool proxied;
+  enum um_proxy_kind kind;
+} ways[] = {
+    {UM_TRANSPORT_UNIX, false, UM_PROXY_SOCKS5},
+    {UM_TRANSPORT_WS, false, UM_PROXY_SOCKS5},
+    {UM_TRANSPORT_TCP, true, UM_PROXY_SOCKS5},
+    {UM_TRANSPORT_TCP, true, UM_PROXY_HTTP},
+    {UM_TRANSPORT_WS, true, UM_PROXY_SOCKS5},
+    {UM_TRANSPORT_WS, true, UM_PROXY_HTTP},
+};
+
+enum { WAYS = sizeof ways / sizeof ways[0] };
+
+/* The peer's side. */
+
+/* Until what was said since has this in it. */
+static void hear(struct rig *r, struct um_buf *said, const char *text) {
+  size_t len = strlen(text);
+  for (;;) {
+    uint8_t part[1024];
+    size_t n = rig_drain(r, part, sizeof part);
+    cr_assert_eq(um_buf_append(said, part, n), 0);
+    for (size_t i = 0; i + len <= said->len; i++)
+      if (memcmp(um_buf_head(said) + i, text, len) == 0)
+        return;
+    rig_turn(r, 1);
+    poll(NULL, 0, 1);
+  }
+}
+
+static void say(struct rig *r, const char *data, size_t len) {
+  cr_assert_eq(send(r->peer, data, len, 0), (ssize_t)len);
+}
+
+static void be_socks5(struct rig *r, struct um_buf *said) {
+  hear(r, said, "\x05\x01");
+  say(r, "\x05\x00", 2);
+  hear(r, said, "h.example");
+  say(r, "\x05\x00\x00\x01\x00\x00\x00\x00\x00\x00", 10);
+}
+
+static void be_http(struct rig *r, struct um_buf *said) {
+  static const char yes[] = "HTTP/1.1 200 OK\r\n\r\n";
+  hear(r, said, "\r\n\r\n");
+  say(r, yes, sizeof yes - 1);
+}
+
+static void be_ws(struct rig *r, struct um_buf *said) {
+  char accept[32], answer[256];
+  hear(r, said, "Sec-WebSocket-Protocol: mqtt\r\n\r\n");
+  cr_assert(ws_accept_to(said, accept));
+  snprintf(answer, sizeof answer,
+           "HTTP/1.1 101 x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+           "Sec-WebSocket-Accept: %s\r\nSec-WebSocket-Protocol: mqtt\r\n\r\n",
+           accept);
+  say(r, answer, strlen(answer));
+}
+
+static void greet(struct rig *r, const struct way *w) {
+  struct um_buf said;
+  um_buf_init(&said, SIZE_MAX, NULL);
+  if (w->proxied && w->kind == UM_PROXY_SOCKS5)
+    be_socks5(r, &said);
+  else if (w->proxied)
+    be_http(r, &said);
+  if (w->transport == UM_TRANSPORT_WS)
+    be_ws(r, &said);
+  um_buf_done(&said);
+}
+
+static void listen_for(struct rig *r, const struct way *w, char *path) {
+  int room = 4096;
+  snprintf(path, 32, "@uvmqtt/gone/%d", (int)getpid());
+  if (w->transport == UM_TRANSPORT_UNIX) {
+    rig_listen_unix(r, path);
+    return;
+  }
+  rig_listen(r, "127.0.0.1", 0);
+  setsockopt(r->listener, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
+  strcpy(path, w->proxied ? "h.example" : "127.0.0.1");
+}
+
+static void up(struct rig *r, const struct way *w) {
+  char host[32];
+  rig_init(r);
+  signal(SIGPIPE, SIG_DFL);
+  listen_for(r, w, host);
+  proxy = (struct um_proxy){w->kind, "127.0.0.1", r->port, NULL, NULL};
+  r->transport = w->transport;
+  r->ws = &ws;
+  r->proxy = w->proxied ? &proxy : NULL;
+  rig_open(r, host, false);
+  rig_connect(r);
+  struct pollfd ready = {.fd = r->listener, .events = POLLIN};
+  cr_assert_eq(poll(&ready, 1, 5000), 1);
+  rig_accept(r);
+  greet(r, w);
+  rig_wait(r, CONNECTED, 1);
+  rig_read(r, true);
+}
+
+static void queue_much(struct rig *r) {
+  size_t len = 8u << 20;
+  uint8_t *data = calloc(1, len);
+  cr_assert_eq(rig_write(r, data, len), 0);
+  cr_assert(r->s->busy);
+  free(data);
+}
+
+static bool is_dead(int status) {
+  return status == UV_EPIPE || status == UV_ECONNRESET;
+}
+
+Test(gone, with_bytes_queued_the_end_is_told) {
+  for (size_t i = 0; i < WAYS; i++) {
+    struct rig r;
+    up(&r, &ways[i]);
+    queue_much(&r);
+    rig_reset_peer(&r);
+    rig_wait(&r, ENDED, 1);
+    cr_assert(is_dead(r.status), "way %zu: %s", i, uv_strerror(r.status));
+    rig_done(&r);
+  }
+}
+
+Test(gone, with_bytes_queued_and_nobody_reading_too) {
+  for (size_t i = 0; i < WAYS; i++) {
+    struct rig r;
+    up(&r, &ways[i]);
+    rig_read(&r, false);
+    queue_much(&r);
+    rig_reset_peer(&r);
+    rig_wait(&r, ENDED, 1);
+    cr_assert(is_dead(r.status), "way %zu: %s", i, uv_strerror(r.status));
+    rig_done(&r);
+  }
+}
+
+/* The first write draws the RST, the next one finds the socket dead. */
+static void write_until_it_fails(struct rig *r, size_t way) {
+  int result = 0;
+  for (int i = 0; i < 100 && result == 0 && r->count[ENDED] == 0; i++)
+    if (!r->s->busy)
+      result = rig_write(r, "x", 1);
+  cr_assert(is_dead(result), "way %zu: %s", way, uv_strerror(result));
+}
+
+Test(gone, a_reset_before_a_write_fails_it) {
+  for (size_t i = 0; i < WAYS; i++) {
+    struct rig r;
+    up(&r, &ways[i]);
+    rig_read(&r, false);
+    rig_reset_peer(&r);
+    write_until_it_fails(&r, i);
+    rig_turn(&r, 5);
+    cr_assert_eq(r.count[ENDED], 0);
+    rig_done(&r);
+  }
+}
+
+Test(gone, fin_and_then_reset_fails_it) {
+  for (size_t i = 0; i < WAYS; i++) {
+    struct rig r;
+    up(&r, &ways[i]);
+    rig_read(&r, false);
+    close(r.peer);
+    r.peer = -1;
+    write_until_it_fails(&r, i);
+    rig_done(&r);
+  }
+}
+
+/* A WebSocket says Close then: into a dead socket. */
+Test(gone, finishing_towards_a_dead_peer_is_no_end_of_the_program) {
+  for (size_t i = 0; i < WAYS; i++) {
+    struct rig r;
+    up(&r, &ways[i]);
+    rig_read(&r, false);
+    rig_reset_peer(&r);
+    r.in_call = true;
+    r.s->ops->finish(r.s);
+    r.in_call = false;
+    rig_turn(&r, 5);
+    rig_done(&r);
+  }
+}

@@ -1,0 +1,269 @@
+/* Both kinds of proxy: what is said, what is understood, what is refused. */
+#include "net/socks5.h"
+#include "net/tunnel.h"
+#include "support/suite.h"
+#include "tower.h"
+#include <string.h>
+#include <uvmqtt/message.h>
+
+SUITE(proxies);
+
+static um_layer *const socks5[] = {um_socks5_new};
+static um_layer *const tunnel[] = {um_tunnel_new};
+
+#define HEARS(t, bytes) tower_hears(t, bytes, sizeof bytes - 1)
+#define SAYS(t, bytes) tower_feed(t, bytes, sizeof bytes - 1)
+
+static void read_on(struct tower *t) {
+  tower_read(t, true);
+}
+
+static void open_to(struct tower *t, um_layer *const *layers, const char *host,
+                    const char *user, const char *password) {
+  tower_init(t);
+  t->on[CONNECTED] = read_on;
+  t->server.host = host;
+  t->proxy.username = user;
+  t->proxy.password = password;
+  tower_up(t, layers, 1);
+}
+
+static void check_stream(struct tower *t) {
+  cr_assert_eq(t->count[CONNECTED], 1);
+  cr_assert_eq(tower_write(t, "abc", 3), 0);
+  cr_assert_eq(t->taken, 3);
+  HEARS(t, "abc");
+  SAYS(t, "def");
+  tower_got_text(t, "def");
+  memstream_end(t->m, UV_EOF);
+  cr_assert_eq(t->status, UV_EOF);
+  tower_done(t);
+}
+
+/* SOCKS5. */
+
+Test(proxies, socks5_asks_for_a_name_without_looking_it_up) {
+  struct tower t;
+  open_to(&t, socks5, "broker.example", NULL, NULL);
+  cr_assert_eq(t.s->phase, UVMQTT_PHASE_PROXY);
+  HEARS(&t, "\x05\x01\x00");
+  SAYS(&t, "\x05\x00");
+  HEARS(&t, "\x05\x01\x00\x03\x0E"
+            "broker.example\x07\x5B");
+  SAYS(&t, "\x05\x00\x00\x01\x00\x00\x00\x00\x00\x00");
+  check_stream(&t);
+}
+
+Test(proxies, socks5_asks_for_addresses_as_addresses) {
+  struct tower t;
+  open_to(&t, socks5, "192.0.2.7", NULL, NULL);
+  HEARS(&t, "\x05\x01\x00");
+  SAYS(&t, "\x05\x00");
+  HEARS(&t, "\x05\x01\x00\x01\xC0\x00\x02\x07\x07\x5B");
+  SAYS(&t, "\x05\x00\x00\x04zzzzzzzzzzzzzzzz\x00\x00");
+  check_stream(&t);
+  open_to(&t, socks5, "2001:db8::1", NULL, NULL);
+  HEARS(&t, "\x05\x01\x00");
+  SAYS(&t, "\x05\x00");
+  HEARS(&t, "\x05\x01\x00\x04\x20\x01\x0D\xB8\x00\x00\x00\x00\x00\x00\x00\x00"
+            "\x00\x00\x00\x01\x07\x5B");
+  SAYS(&t, "\x05\x00\x00\x03\x03xyz\x00\x00");
+  check_stream(&t);
+}
+
+Test(proxies, socks5_logs_in_when_it_must) {
+  struct tower t;
+  open_to(&t, socks5, "h", "user", "pw");
+  HEARS(&t, "\x05\x02\x00\x02");
+  SAYS(&t, "\x05\x02");
+  HEARS(&t, "\x01\x04user\x02pw");
+  SAYS(&t, "\x01\x00");
+  HEARS(&t, "\x05\x01\x00\x03\x01h\x07\x5B");
+  SAYS(&t, "\x05\x00\x00\x01\x00\x00\x00\x00\x00\x00");
+  check_stream(&t);
+  open_to(&t, socks5, "h", "user", NULL); /* it may not want to know */
+  HEARS(&t, "\x05\x02\x00\x02");
+  SAYS(&t, "\x05\x00");
+  HEARS(&t, "\x05\x01\x00\x03\x01h\x07\x5B");
+  tower_done(&t);
+}
+
+static void socks5_fails(const char *user, const char *answer, size_t len,
+                         int code, int status, const char *text) {
+  struct tower t;
+  open_to(&t, socks5, "h", user, user);
+  tower_feed(&t, answer, len);
+  cr_expect_eq(t.status, code, "%s: %d", text, t.status);
+  cr_expect_eq(t.fault.status, status, "%s: %d", text, t.fault.status);
+  cr_expect_not_null(strstr(t.fault.text, text), "%s", t.fault.text);
+  cr_expect_eq(t.count[CONNECTED], 0);
+  tower_done(&t);
+}
+
+#define SOCKS5_FAILS(user, bytes, code, status, text)                          \
+  socks5_fails(user, bytes, sizeof bytes - 1, code, status, text)
+
+Test(proxies, socks5_tells_each_refusal_in_words) {
+  static const char *const words[] = {
+      "general",       "rules",           "network",
+      "name unknown",  "refuses",         "no answer",
+      "not supported", "kind of address", "unknown reply"};
+  for (int code = 1; code <= 9; code++) {
+    char answer[] = {5, 0, 5, (char)code};
+    socks5_fails(NULL, answer, sizeof answer, UVMQTT_EPROXY, code,
+                 words[code - 1]);
+  }
+  SOCKS5_FAILS(NULL, "\x05\xFF", UVMQTT_EPROXYAUTH, 255, "none of our ways");
+  SOCKS5_FAILS("u", "\x05\x02\x01\x01", UVMQTT_EPROXYAUTH, 1, "user name");
+}
+
+Test(proxies, socks5_trusts_no_other_protocol) {
+  SOCKS5_FAILS(NULL, "HTTP/1.1", UVMQTT_EPROXYPROTOCOL, 0, "not speak");
+  SOCKS5_FAILS(NULL, "\x04\x00", UVMQTT_EPROXYPROTOCOL, 0, "not speak");
+  SOCKS5_FAILS(NULL, "\x05\x01", UVMQTT_EPROXYPROTOCOL, 0, "not offered");
+  SOCKS5_FAILS(NULL, "\x05\x02", UVMQTT_EPROXYPROTOCOL, 0, "not offered");
+  SOCKS5_FAILS("u", "\x05\x02\x05\x00", UVMQTT_EPROXYPROTOCOL, 0, "login");
+  SOCKS5_FAILS(NULL, "\x05\x00\x04\x5A", UVMQTT_EPROXYPROTOCOL, 0, "speak");
+  SOCKS5_FAILS(NULL, "\x05\x00\x05\x00\x00\x02x", UVMQTT_EPROXYPROTOCOL, 0,
+               "known kind");
+}
+
+/* HTTP CONNECT. */
+
+Test(proxies, connect_asks_for_host_and_port) {
+  struct tower t;
+  open_to(&t, tunnel, "broker.example", NULL, NULL);
+  cr_assert_eq(t.s->phase, UVMQTT_PHASE_PROXY);
+  HEARS(&t, "CONNECT broker.example:1883 HTTP/1.1\r\n"
+            "Host: broker.example:1883\r\n\r\n");
+  SAYS(&t, "HTTP/1.1 200 Connection established\r\n\r\n");
+  check_stream(&t);
+  open_to(&t, tunnel, "::1", NULL, NULL);
+  HEARS(&t, "CONNECT [::1]:1883 HTTP/1.1\r\nHost: [::1]:1883\r\n\r\n");
+  SAYS(&t, "HTTP/1.0 204\r\nProxy-Agent: x\r\n\r\n");
+  check_stream(&t);
+}
+
+Test(proxies, connect_logs_in) {
+  struct tower t;
+  open_to(&t, tunnel, "h", "user", "p:w");
+  HEARS(&t, "CONNECT h:1883 HTTP/1.1\r\nHost: h:1883\r\n"
+            "Proxy-Authorization: Basic dXNlcjpwOnc=\r\n\r\n");
+  SAYS(&t, "HTTP/1.1 200 OK\r\n\r\n");
+  check_stream(&t);
+}
+
+static void connect_fails(const char *answer, int code, int status,
+                          const char *text) {
+  struct tower t;
+  open_to(&t, tunnel, "h", NULL, NULL);
+  tower_feed_text(&t, answer);
+  cr_expect_eq(t.status, code, "%s: %d", answer, t.status);
+  cr_expect_eq(t.fault.status, status, "%s", answer);
+  cr_expect_not_null(strstr(t.fault.text, text), "%s", t.fault.text);
+  tower_done(&t);
+}
+
+Test(proxies, connect_tells_each_refusal_in_words) {
+  connect_fails("HTTP/1.1 407 Proxy Authentication Required\r\n\r\n",
+                UVMQTT_EPROXYAUTH, 407, "407: Proxy Auth");
+  connect_fails("HTTP/1.1 403 Filtered\r\n\r\n", UVMQTT_EPROXY, 403,
+                "403: Filtered");
+  connect_fails("HTTP/1.1 502\r\n\r\n", UVMQTT_EPROXY, 502, "502");
+  connect_fails("HTTP/1.1 302 Found\r\nLocation: x\r\n\r\n", UVMQTT_EPROXY, 302,
+                "302");
+  connect_fails("HTTP/1.1 101 Switching\r\n\r\n", UVMQTT_EPROXY, 101, "101");
+  connect_fails("\x05\x00", UVMQTT_EPROXYPROTOCOL, 0, "not HTTP");
+  connect_fails("SSH-2.0-x\r\n", UVMQTT_EPROXYPROTOCOL, 0, "not HTTP");
+}
+
+/* Both. */
+
+static const struct {
+  um_layer *const *layers;
+  const char *answer;
+  size_t len;
+} kinds[] = {
+    {socks5, "\x05\x00\x05\x00\x00\x01\x00\x00\x00\x00\x00\x00", 12},
+    {tunnel, "HTTP/1.1 200 OK\r\nA: b\r\n\r\n", 25},
+};
+
+Test(proxies, what_follows_the_answer_is_the_next_layers) {
+  for (size_t k = 0; k < 2; k++)
+    for (size_t at = 0; at <= kinds[k].len; at++) {
+      struct tower t;
+      open_to(&t, kinds[k].layers, "h", NULL, NULL);
+      tower_feed(&t, kinds[k].answer, at);
+      memstream_feed(t.m, kinds[k].answer + at, kinds[k].len - at);
+      SAYS(&t, "x");
+      tower_got_text(&t, "x");
+      tower_done(&t);
+      char all[64];
+      memcpy(all, kinds[k].answer, kinds[k].len);
+      strcpy(all + kinds[k].len, "xyz");
+      open_to(&t, kinds[k].layers, "h", NULL, NULL);
+      tower_feed(&t, all, at);
+      tower_feed(&t, all + at, kinds[k].len + 3 - at);
+      tower_got_text(&t, "xyz");
+      tower_done(&t);
+    }
+}
+
+Test(proxies, the_server_whose_turn_it_is_is_asked_for) {
+  static const struct um_server servers[] = {{"a", 1, NULL}, {"b", 2, NULL}};
+  static const char *const says[] = {
+      "CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n",
+      "CONNECT b:2 HTTP/1.1\r\nHost: b:2\r\n\r\n"};
+  for (size_t turn = 0; turn < 4; turn++) {
+    struct tower t;
+    tower_init(&t);
+    t.route.servers = servers;
+    t.route.n_servers = 2;
+    t.route.turn = turn;
+    tower_up(&t, tunnel, 1);
+    tower_hears(&t, says[turn % 2], strlen(says[turn % 2]));
+    SAYS(&t, "HTTP/1.1 200\r\n\r\n");
+    cr_assert_eq(t.s->server, turn % 2);
+    tower_done(&t);
+  }
+}
+
+/* Credentials in clear text may go to this machine only. */
+Test(proxies, only_a_local_address_through_a_local_proxy_is_local) {
+  static const struct {
+    const char *host;
+    bool proxy, result;
+  } rows[] = {{"127.0.0.1", true, true},
+              {"127.9.9.9", true, true},
+              {"::1", true, true},
+              {"127.0.0.1", false, false},
+              {"localhost", true, false},
+              {"192.0.2.1", true, false},
+              {"broker.example", true, false}};
+  for (size_t k = 0; k < 2; k++)
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+      struct tower t;
+      tower_init(&t);
+      t.server.host = rows[i].host;
+      cr_assert_eq(tower_open(&t, kinds[k].layers, 1), 0);
+      tower_connect(&t);
+      t.m->stream.loopback = rows[i].proxy;
+      tower_connected(&t);
+      tower_feed(&t, kinds[k].answer, kinds[k].len);
+      cr_assert_eq(t.count[CONNECTED], 1);
+      cr_expect_eq(t.s->loopback, rows[i].result, "%s", rows[i].host);
+      tower_done(&t);
+    }
+}
+
+Test(proxies, one_that_closes_early_ends_it) {
+  for (size_t k = 0; k < 2; k++)
+    for (size_t at = 0; at < kinds[k].len; at++) {
+      struct tower t;
+      open_to(&t, kinds[k].layers, "h", NULL, NULL);
+      tower_feed(&t, kinds[k].answer, at);
+      memstream_end(t.m, UV_EOF);
+      cr_assert_eq(t.status, UV_EOF);
+      tower_done(&t);
+    }
+}
