@@ -22,7 +22,7 @@ struct um_keepalive {
   bool waiting;    /* for PINGRESP */
   bool probing;    /* nothing was read since um_keepalive_probed */
   uint64_t probed_by;
-  bool suspect;    /* verdict was due once; nothing read since */
+  bool suspect; /* verdict was due once; nothing read since */
   uint64_t suspected;
   bool deaf;
   uint64_t deaf_since;
