@@ -44,6 +44,38 @@ UVMQTT_EXTERN int uvmqtt_new(uv_loop_t *loop, const uvmqtt_options_t *options,
  * attempt it tries at once. UV_EINVAL (m is NULL), UV_ECANCELED (closing). */
 UVMQTT_EXTERN int uvmqtt_connect(uvmqtt_t *m);
 
+/* What uvmqtt_go changes, for this attempt and those to come. What is NULL (and
+ * {NULL, 0}) stays as it is. Everything is copied. */
+typedef struct uvmqtt_change_s {
+  size_t size; /* UVMQTT_CHANGE_INIT sets it */
+  /* 0: go. A negative code, of libuv's or of ours: no attempt now; it ends with
+   * this code as if it had failed, in UVMQTT_PHASE_PREPARE, and the next one
+   * follows as UVMQTT_RETRY_... says. */
+  int refuse;
+  /* As the option. Ends all redirects. With credentials: these, unless the
+   * fields below say others. */
+  const char *url;
+  /* Not told to a server that a redirect was followed to without them. */
+  const char *username;
+  uvmqtt_bytes_t password;
+  bool no_credentials; /* forget those so far */
+  uvmqtt_tls_t *tls; /* as the option; only with an mqtts:// or wss:// URL, else
+                        UVMQTT_ETLSCONFIG. A URL without TLS forgets it */
+  const uvmqtt_message_t *will;
+  bool no_will; /* forget the one so far */
+} uvmqtt_change_t;
+
+#define UVMQTT_CHANGE_INIT .size = sizeof(uvmqtt_change_t)
+
+/* Answers .on_before_connect, inside that callback or later. change may be
+ * NULL: go with what there is. When on_disconnect came first the question is
+ * void. Refused with an error nothing has changed and the question is still
+ * open: UV_EINVAL, UVMQTT_ESTALE (no question is open), UVMQTT_EURL (also:
+ * another scheme than that of .servers), _EPATH, _ETLSCONFIG, _EUTF8, _ETOPIC
+ * (Will), _EQOS (Will), _EPROPERTY (Will), _ETOOBIG (Will), _ENOTSUP (a
+ * password without user name, pinned to 3.1.1), UV_ENOMEM, UV_ECANCELED
+ * (closing). */
+UVMQTT_EXTERN int uvmqtt_go(uvmqtt_t *m, const uvmqtt_change_t *change);
 /* What the clients of one loop may do together, so that a thousand of them do
  * not storm a server that has come back. A client that may not begin to connect
  * yet is WAITING, in line with the others, first come, first served; first
@@ -331,6 +363,16 @@ UVMQTT_EXTERN int uvmqtt_ack(uvmqtt_t *m, uint64_t token, uint8_t reason);
  * UV_ENOTCONN when not online; UV_EINVAL, UV_ENOMEM, UV_ECANCELED. */
 UVMQTT_EXTERN int uvmqtt_ping(uvmqtt_t *m);
 
+/* Says that the network may have changed or that the machine was asleep, as
+ * logind, NetworkManager or netlink told your program. Online: a PINGREQ is
+ * sent at once, and when not a byte comes within 5 s (or half a Keep Alive, if
+ * that is less) the connection is given up and a new one made. Waiting for the
+ * next attempt: it begins at once. Otherwise nothing happens. On Linux the
+ * client notices by itself, at the next event of any client of the loop, that
+ * the machine slept for two seconds or more, and does the same.
+ * UV_EINVAL (m is NULL), UV_ECANCELED (closing). */
+UVMQTT_EXTERN int uvmqtt_poke(uvmqtt_t *m);
+
 /* No further packet is looked at, and so no message delivered, until
  * uvmqtt_read_start; inside on_message this holds for the very next one. What
  * you ask for is still sent, but no request at QoS 1 or 2 completes. Holds up
@@ -429,15 +471,22 @@ typedef struct uvmqtt_stats_s {
   size_t size; /* set it to sizeof(uvmqtt_stats_t) */
   uint64_t bytes_sent, bytes_received;
   uint64_t packets_sent, packets_received;
-  uint64_t writes, reads; /* system calls */
-  uint64_t attempts;      /* to connect */
-  uint64_t connects;      /* successful CONNACKs */
-  uint64_t unknown_acks;  /* acknowledgements nobody waited for */
-  uint64_t duplicates;    /* QoS 2 messages received again */
-  uint64_t queued;        /* now: requests not yet sent */
-  uint64_t inflight;      /* now: sent, not yet acknowledged */
-  uint64_t queued_bytes;  /* now: bytes held for both */
-  uint64_t late_replies;  /* answers that no request waited for */
+  uint64_t writes, reads;          /* system calls */
+  uint64_t attempts;               /* to connect */
+  uint64_t connects;               /* successful CONNACKs */
+  uint64_t unknown_acks;           /* acknowledgements nobody waited for */
+  uint64_t duplicates;             /* QoS 2 messages received again */
+  uint64_t queued;                 /* now: requests not yet sent */
+  uint64_t inflight;               /* now: sent, not yet acknowledged */
+  uint64_t queued_bytes;           /* now: bytes held for both */
+  uint64_t late_replies;           /* answers that no request waited for */
+  uint64_t sent[16], received[16]; /* packets by uvmqtt_packet_type_t */
+  uint64_t losses;      /* connections that ended without uvmqtt_disconnect */
+  uint64_t failures;    /* attempts that ended before CONNACK */
+  uint64_t tls_resumed; /* connections that resumed a TLS session */
+  uint64_t probes;      /* PINGREQs after sleep or uvmqtt_poke */
+  uint32_t ping_rtt;    /* ms until the latest PINGRESP, 0 before the first */
+  uvmqtt_timings_t timings; /* of the latest successful attempt */
 } uvmqtt_stats_t;
 
 /* Fills *ret up to ret->size. UV_EINVAL when a pointer is NULL or size is 0. */

@@ -29,6 +29,7 @@ extern "C" {
   X(ENOCLIENTID, -5014, "the server assigned no client identifier")            \
   X(EKEEPALIVE, -5015, "the server stopped answering")                         \
   X(EAUTH, -5016, "authentication failed")                                     \
+  X(ESTALLED, -5017, "the server stopped reading")                             \
   /* what became of an accepted request */                                     \
   X(ESESSIONLOST, -5020, "the server lost the session")                        \
   X(EEXPIRED, -5021, "message expired before it was sent")                     \

@@ -131,6 +131,16 @@ typedef void (*uvmqtt_handler_cb)(uvmqtt_t *m, const uvmqtt_message_t *message,
 typedef void (*uvmqtt_reply_cb)(uvmqtt_t *m, int status,
                                 const uvmqtt_message_t *reply, void *arg);
 
+/* Where the time of an attempt went, in ms; total is until CONNACK. */
+typedef struct uvmqtt_timings_s {
+  uint32_t prepare;               /* .on_before_connect */
+  uint32_t resolve;               /* looking up the name */
+  uint32_t connect;               /* until an address was connected */
+  uint32_t proxy, tls, websocket; /* their handshakes */
+  uint32_t handshake;             /* from CONNECT to CONNACK */
+  uint32_t total;
+} uvmqtt_timings_t;
+
 /* A successful CONNACK. The limits are those in force on this connection: what
  * the server said, or the standard's default where it said nothing. */
 typedef struct uvmqtt_connack_s {
@@ -144,6 +154,7 @@ typedef struct uvmqtt_connack_s {
   bool retain_available;
   const uvmqtt_property_t *properties;
   size_t n_properties;
+  const uvmqtt_timings_t *timings; /* of this attempt */
 } uvmqtt_connack_t;
 
 /* What protects a connection. */
@@ -205,9 +216,20 @@ typedef enum {
   UVMQTT_REDIRECT_FOLLOW_WITH_CREDENTIALS,
 } uvmqtt_redirect_verdict_t;
 
+/* An attempt to connect that is about to begin: see .on_before_connect. */
+typedef struct uvmqtt_attempt_s {
+  uint32_t attempt; /* as in uvmqtt_disconnect_t */
+  const char *host; /* where it leads, be it by a redirect */
+  uint16_t port;
+  int last_code;       /* how the attempt or connection before ended; 0: well,
+                          or there was none */
+  uint8_t last_reason; /* the server's, 0 when none */
+} uvmqtt_attempt_t;
+
 /* Where in its life a connection was. */
 #define UVMQTT_PHASE_MAP(X)                                                    \
   X(NONE, "none")                                                              \
+  X(PREPARE, "prepare")       /* .on_before_connect has not answered */        \
   X(RESOLVE, "resolve")       /* looking up the host name */                   \
   X(CONNECT, "connect")       /* opening the transport */                      \
   X(PROXY, "proxy")           /* asking a proxy for the way */                 \
@@ -223,14 +245,32 @@ typedef enum {
 #undef X
 } uvmqtt_phase_t;
 
-/* What went wrong, in one place. */
+/* What went wrong, in one place. No string is NULL. Those that others wrote
+ * (marked *) are as they came, up to 255 bytes of them; detail and hint are fit
+ * to be shown, without control characters. */
 typedef struct uvmqtt_error_s {
   int code;             /* negative; 0 when nothing went wrong */
   uvmqtt_phase_t phase; /* when it happened */
   const char *address;  /* "127.0.0.1:1883", "" when none was reached */
-  uint8_t reason;       /* CONNACK or DISCONNECT reason code, 0 when none */
-  const char *reason_string; /* the server's own words, "" when none */
-  const char *hint;          /* one sentence in plain words; never NULL */
+  const char *hint;     /* what a person can do about it: one sentence */
+
+  /* MQTT: CONNACK or DISCONNECT */
+  uint8_t reason;               /* reason code, 0 when none */
+  const char *reason_string;    /* * the server's own words, "" when none */
+  const char *server_reference; /* * with 0x9C and 0x9D, else "" */
+
+  /* the way there: TLS, WebSocket, proxies */
+  const char *detail; /* the technical words, such as OpenSSL's errors from the
+                         first to the last; "" when none */
+  int status;         /* HTTP status, or the reply of a SOCKS5 proxy; 0: none */
+  int alert;          /* TLS alert, received or sent; -1: none */
+  int verify_code;    /* X509_V_ERR_... of OpenSSL, 0 when no certificate was
+                         the matter */
+  int verify_depth;   /* which one in the chain: 0 is the server's own */
+  const char *subject; /* * of that certificate, "" when none */
+  const char *names;   /* * that the server's is for, when ours is not among
+                          them; else "" */
+  long expired_days;   /* that it expired ago; 0: it did not */
 } uvmqtt_error_t;
 
 /* The end of a connection, or of an attempt to get one. */
@@ -307,7 +347,10 @@ typedef struct uvmqtt_auth_s {
   X(TLS_UNVERIFIED, "anybody may play this server: it is not verified")        \
   X(TLS_KEY_EXPOSED, "others may read the file with the private key")          \
   /* what was read before stays in force; uvmqtt_tls_error says why */         \
-  X(TLS_RELOAD, "a changed certificate file cannot be used")
+  X(TLS_RELOAD, "a changed certificate file cannot be used")                   \
+  /* three connections in a row were ended by the peer without a word soon     \
+   * after CONNACK; the back-off is that of UVMQTT_RETRY_TAKEN_OVER */         \
+  X(DISPLACED, "another client seems to use this client identifier")
 
 typedef enum {
 #define X(name, text) UVMQTT_NOTICE_##name,
@@ -323,6 +366,50 @@ typedef struct uvmqtt_notice_s {
   const char *filter;     /* SUBSCRIPTION_REFUSED: which; else NULL */
   uint8_t reason;         /* SUBSCRIPTION_REFUSED: why; else 0 */
 } uvmqtt_notice_t;
+
+/* Logging and tracing. What they show is never secret: no payload, user name,
+ * password, authentication data, header or property, and of a URL only host and
+ * port. Text of the server's, its Reason String, is shown; control characters
+ * become '?'. */
+typedef enum {
+  UVMQTT_LOG_ERROR,   /* the client gives up */
+  UVMQTT_LOG_WARNING, /* a connection or attempt failed; notices */
+  UVMQTT_LOG_INFO,    /* attempts, online, offline as asked for */
+  UVMQTT_LOG_DEBUG,   /* each step of the state */
+} uvmqtt_log_level_t;
+
+/* One packet, sent or received, without its secrets. "Sent" is: put into the
+ * buffer before the kernel. Fields that its type has not are 0, false or
+ * NULL. */
+typedef struct uvmqtt_trace_s {
+  bool sent;
+  uint8_t type;    /* uvmqtt_packet_type_t */
+  uint8_t version; /* 5, or 4 for MQTT 3.1.1 */
+  size_t length;   /* of all of it, bytes; before TLS and WebSocket */
+  int error;       /* received, but it could not be read: why. Nothing below
+                      counts then */
+  uint16_t id;     /* packet identifier */
+  uint8_t reason;  /* as on the wire; of SUBACK and UNSUBACK the first */
+  size_t n_properties;
+  const char *topic; /* of PUBLISH, "" when an alias stands for it; else the
+                        first filter */
+  uint16_t topic_alias;
+  size_t payload; /* bytes */
+  uint8_t qos;    /* of SUBSCRIBE that of the first filter */
+  bool retain, dup;
+  size_t n_filters;
+  const char *client_id; /* CONNECT */
+  bool clean_start;
+  uint16_t keep_alive;
+  bool session_present; /* CONNACK */
+} uvmqtt_trace_t;
+
+/* Writes a line such as "-> PUBLISH id=7 qos=1 topic=a/b payload=12 length=21"
+ * (topics are cut at 199 bytes), as snprintf does: at most size bytes with the
+ * NUL; returns the length that the whole has. buffer may be NULL with size 0.
+ * Any thread. */
+UVMQTT_EXTERN size_t uvmqtt_trace_print(const uvmqtt_trace_t *trace,
+                                        char *buffer, size_t size);
 
 UVMQTT_EXTERN const char *uvmqtt_phase_name(uvmqtt_phase_t phase);
 UVMQTT_EXTERN const char *uvmqtt_state_name(uvmqtt_state_t state);

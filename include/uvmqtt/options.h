@@ -66,6 +66,36 @@ typedef enum {
   UVMQTT_OVERFLOW_LATEST_PER_TOPIC,
 } uvmqtt_overflow_t;
 
+/* How long the client waits after the end of a connection or attempt, and what
+ * it is that makes it wait so; .on_retry may decide otherwise. "The span" is
+ * reconnect_min, doubled by each attempt since the last stable connection, and
+ * at most reconnect_max. A redirect that is followed and the fall-back to 3.1.1
+ * do not wait. */
+typedef enum {
+  /* A random time of 1 ms to the span. After everything that is not below:
+   * refused, reset, timed out, no such host, keep alive, ... */
+  UVMQTT_RETRY_TRANSIENT,
+  /* 5,000 ms and a random time up to the span, or up to 5,000 ms when that is
+   * more. After 0x89 (server busy), 0x8B (shutting down), 0x97 (quota exceeded)
+   * and 0x9F (connection rate exceeded). */
+  UVMQTT_RETRY_BUSY,
+  /* The same with 10,000 ms: another client uses our identifier. After 0x8E
+   * (session taken over), and with UVMQTT_NOTICE_DISPLACED; this one counts
+   * reconnect_max instead of 10,000 ms when that is less. */
+  UVMQTT_RETRY_TAKEN_OVER,
+  /* The same with 30,000 ms: somebody must see to it. After 0x84 (protocol
+   * version), 0x85 (client identifier), 0x86 (user name or password), 0x87 (not
+   * authorized), 0x8A (banned), 0x8C (authentication method), 0x9C and 0x9D
+   * (another server), UVMQTT_EINSECURE, _EVERSION, _ENOTSUP, _ECLIENTID,
+   * _ENOCLIENTID, _EAUTH, _ECERT, _EHOSTNAME, _EPIN and _ETLSCONFIG. With
+   * UVMQTT_NOTICE_BROKER_MISBEHAVING it is reconnect_max. */
+  UVMQTT_RETRY_SLOW,
+  /* No further attempt until uvmqtt_connect; on_disconnect says so (retry_in is
+   * UVMQTT_OFF). After UVMQTT_EURL, which nothing but .on_before_connect can
+   * bring about. */
+  UVMQTT_RETRY_STOP,
+} uvmqtt_retry_t;
+
 typedef void (*uvmqtt_connect_cb)(uvmqtt_t *m, const uvmqtt_connack_t *connack);
 typedef void (*uvmqtt_message_cb)(uvmqtt_t *m, const uvmqtt_message_t *message);
 typedef void (*uvmqtt_chunk_cb)(uvmqtt_t *m, const uvmqtt_chunk_t *chunk);
@@ -76,6 +106,14 @@ typedef void (*uvmqtt_notice_cb)(uvmqtt_t *m, const uvmqtt_notice_t *notice);
 typedef void (*uvmqtt_auth_cb)(uvmqtt_t *m, const uvmqtt_auth_t *auth);
 typedef uvmqtt_redirect_verdict_t (*uvmqtt_redirect_cb)(
     uvmqtt_t *m, const uvmqtt_redirect_t *redirect);
+typedef uvmqtt_retry_t (*uvmqtt_retry_cb)(uvmqtt_t *m,
+                                          const uvmqtt_error_t *error,
+                                          uvmqtt_retry_t proposed);
+typedef void (*uvmqtt_before_connect_cb)(uvmqtt_t *m,
+                                         const uvmqtt_attempt_t *attempt);
+typedef void (*uvmqtt_log_cb)(uvmqtt_t *m, uvmqtt_log_level_t level,
+                              const char *text);
+typedef void (*uvmqtt_trace_cb)(uvmqtt_t *m, const uvmqtt_trace_t *trace);
 typedef void (*uvmqtt_water_cb)(uvmqtt_t *m, bool high);
 typedef void (*uvmqtt_ws_headers_cb)(uvmqtt_t *m);
 typedef int (*uvmqtt_socket_cb)(uvmqtt_t *m, int fd, int family);
@@ -271,6 +309,10 @@ typedef struct uvmqtt_options_s {
                                 our session to another client is left alone for
                                 30, 5 or 10 s at least, whatever this says */
   uint32_t reconnect_stable;  /* online for so long resets it, default 10,000 */
+  /* Online with bytes to send, of which the kernel takes none for so long: the
+   * server is given up (UVMQTT_ESTALLED). Up to 4,294,967,295. Default: twice
+   * the Keep Alive in force, 120,000 without one. UVMQTT_OFF: never. */
+  int64_t write_timeout;
 
   /* Callbacks; each may be NULL. All come from the loop. Any call is legal in
    * any of them, uvmqtt_close too. */
@@ -296,6 +338,18 @@ typedef struct uvmqtt_options_s {
    * which the client begins again with its url. */
   uvmqtt_redirect_cb on_redirect;
 
+  /* Comes at the beginning of each attempt, before anything is looked up or
+   * opened, and must be answered with uvmqtt_go: there, or later, when what is
+   * needed has been fetched (a fresh token, ...). Until then the client is
+   * UVMQTT_STATE_CONNECTING in UVMQTT_PHASE_PREPARE; connect_timeout runs.
+   * NULL: nobody is asked. */
+  uvmqtt_before_connect_cb on_before_connect;
+
+  /* Overrides that table: asked before each wait, just before on_disconnect,
+   * with what went wrong and the class the client would choose; returns the
+   * class.
+   */
+  uvmqtt_retry_cb on_retry;
   /* Each TCP socket before it connects, with its descriptor and AF_INET or
    * AF_INET6: to mark, to protect from a VPN, to set what has no option.
    * Returns 0, or a negative code, with which this address has failed. */
@@ -309,6 +363,14 @@ typedef struct uvmqtt_options_s {
    * they have come down to low_water after that: once for each crossing. A
    * program that stops publishing in between holds little memory. */
   uvmqtt_water_cb on_water;
+
+  /* Lines for people, without an end of line. NULL costs nothing. */
+  uvmqtt_log_cb on_log;
+  /* Each packet where it is made or was read: the only callback that may come
+   * inside a call of yours (uvmqtt_publish, ...), and the only one in which you
+   * may not call the client, but for uvmqtt_get_data. NULL costs next to
+   * nothing. */
+  uvmqtt_trace_cb on_trace;
 
   void *data; /* uvmqtt_get_data returns it */
 

@@ -29,9 +29,13 @@ static const struct {
 
 /* The shortest wait of each class, ms. */
 static const uint32_t floor_of[] = {
-    [UM_BACKOFF_TRANSIENT] = 1,    [UM_BACKOFF_BUSY] = 5000,
-    [UM_BACKOFF_TAKEOVER] = 10000, [UM_BACKOFF_SLOW] = 30000,
+    [UM_BACKOFF_TRANSIENT] = 1,
+    [UM_BACKOFF_BUSY] = 5000,
+    [UM_BACKOFF_TAKEOVER] = 10000,
+    [UM_BACKOFF_SLOW] = 30000,
+    [UM_BACKOFF_STOP] = 30000 /* asked for in spite of it */,
     [UM_BACKOFF_POISON] = 1,
+    [UM_BACKOFF_DISPLACED] = 10000,
 };
 
 void um_backoff_reset(struct um_backoff *b) {
@@ -53,6 +57,8 @@ uint64_t um_backoff_next(struct um_backoff *b, enum um_backoff_class c,
   if (c == UM_BACKOFF_TRANSIENT)
     return 1 + random % (most == 0 ? 1 : most);
   uint64_t least = floor_of[c];
+  if (c == UM_BACKOFF_DISPLACED && b->max != 0 && b->max < least)
+    least = b->max;
   return least + random % (most > least ? most : least);
 }
 
@@ -63,6 +69,8 @@ enum um_backoff_class um_backoff_class_of(int err, uint8_t reason) {
     if (reason == by_reason[i].reason)
       return by_reason[i].c;
   switch (err) {
+  case UVMQTT_EURL: /* from .on_before_connect: will not be better */
+    return UM_BACKOFF_STOP;
   case UVMQTT_EINSECURE: /* nothing will change by itself */
   case UVMQTT_EVERSION:
   case UVMQTT_ENOTSUP:
@@ -79,4 +87,31 @@ enum um_backoff_class um_backoff_class_of(int err, uint8_t reason) {
   default:
     return UM_BACKOFF_TRANSIENT;
   }
+}
+
+static const struct {
+  uvmqtt_retry_t said;
+  enum um_backoff_class c;
+} by_word[] = {
+    {UVMQTT_RETRY_TRANSIENT, UM_BACKOFF_TRANSIENT},
+    {UVMQTT_RETRY_BUSY, UM_BACKOFF_BUSY},
+    {UVMQTT_RETRY_TAKEN_OVER, UM_BACKOFF_TAKEOVER},
+    {UVMQTT_RETRY_SLOW, UM_BACKOFF_SLOW},
+    {UVMQTT_RETRY_STOP, UM_BACKOFF_STOP},
+    {UVMQTT_RETRY_SLOW, UM_BACKOFF_POISON}, /* these two only this way round */
+    {UVMQTT_RETRY_TAKEN_OVER, UM_BACKOFF_DISPLACED},
+};
+
+uvmqtt_retry_t um_backoff_public(enum um_backoff_class c) {
+  size_t i = 0;
+  while (by_word[i].c != c)
+    i++;
+  return by_word[i].said;
+}
+
+enum um_backoff_class um_backoff_of(uvmqtt_retry_t said) {
+  for (size_t i = 0; i < sizeof by_word / sizeof by_word[0]; i++)
+    if (by_word[i].said == said)
+      return by_word[i].c;
+  return UM_BACKOFF_SLOW; /* no such word: nothing at speed, nothing stops */
 }

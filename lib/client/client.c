@@ -249,6 +249,17 @@ int uvmqtt_ping(uvmqtt_t *m) {
   return r ? r : um_session_ping(&m->session, uv_now(m->loop->uv));
 }
 
+int uvmqtt_poke(uvmqtt_t *m) {
+  int r = um_usable(m);
+  bool matters = r == 0 && (m->state == UVMQTT_STATE_ONLINE ||
+                            m->state == UVMQTT_STATE_WAITING);
+  if (!matters)
+    return r;
+  m->stay.poked = true;
+  um_loop_mark(m->loop, m);
+  return 0;
+}
+
 int uvmqtt_read_stop(uvmqtt_t *m) {
   int r = um_usable(m);
   if (r)
@@ -327,6 +338,9 @@ int uvmqtt_get_stats(const uvmqtt_t *m, uvmqtt_stats_t *ret) {
   const struct um_session *s = &m->session;
   uvmqtt_stats_t stats = m->stats;
   stats.size = ret->size;
+  memcpy(stats.sent, s->counters.sent, sizeof stats.sent);
+  memcpy(stats.received, s->counters.received, sizeof stats.received);
+  stats.ping_rtt = s->counters.ping_rtt;
   stats.packets_sent = s->counters.packets_sent;
   stats.packets_received = s->counters.packets_received;
   stats.unknown_acks = s->counters.unknown_acks;

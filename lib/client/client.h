@@ -4,17 +4,20 @@
 
 #include "base/err.h"
 #include "client/backoff.h"
+#include "client/hints.h"
 #include "client/lookup.h"
 #include "client/loop.h"
 #include "client/options.h"
+#include "client/prepare.h"
 #include "client/redirect.h"
+#include "client/stay.h"
+#include "client/timings.h"
+#include "client/verdict.h"
 #include "net/handles.h"
 #include "net/stream.h"
 #include "session/session.h"
 #include <uv.h>
 #include <uvmqtt/client.h>
-
-#define UM_DETAIL_MAX 320u
 
 /* The user's wish to leave, from uvmqtt_disconnect until it is fulfilled. */
 struct um_leave {
@@ -54,9 +57,12 @@ struct uvmqtt_s {
   uint64_t connect_by; /* connecting: whatever the phase */
   int phase;           /* connecting: of the deadline */
   bool overdue;        /* deadline passed once; read once more, then act */
-  unsigned poisoned;   /* connections in a row ended by violations */
+  struct um_past past;
   struct um_backoff backoff;
   struct um_redirect redirect;
+  struct um_prepare prepare;
+  struct um_stopwatch stopwatch;
+  struct um_stay stay;
   struct um_lookups lookups;
   struct um_turn turn; /* to connect, among the loop's clients */
   struct um_leave leave;
@@ -65,7 +71,9 @@ struct uvmqtt_s {
   /* the latest error and the memory behind it */
   uvmqtt_error_t error;
   char address[64];
-  char reason_string[UM_REASON_STRING_MAX];
+  struct um_details *details;   /* NULL: none, or no memory for them */
+  uint8_t first[UM_HINT_FIRST]; /* of the server's bytes, for a hint */
+  uint8_t n_first;
 
   /* pump.c */
   struct um_handles handles; /* the timer */

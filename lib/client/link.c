@@ -1,24 +1,27 @@
 #include "client/link.h"
 
 #include "base/alloc.h"
+#include "client/log.h"
 #include "client/pump.h"
 #include "client/remote.h"
 #include "client/report.h"
 #include "client/secure.h"
+#include "client/stay.h"
+#include "client/verdict.h"
 #include "net/route.h"
+#include "net/security.h"
 #include "session/pending.h"
 #include <assert.h>
 #include <string.h>
 
-#define POISON_AFTER 5u      /* connections in a row ended by violations ... */
-#define POISON_WITHIN 10000u /* ms after CONNACK */
-#define LINGER 1000u         /* ms for the server to close after DISCONNECT */
+#define LINGER 1000u /* ms for the server to close after DISCONNECT */
 
 static void enter(uvmqtt_t *m, uvmqtt_state_t next) {
   static const uint8_t successors[] = {
 #define TO(state) (1u << UVMQTT_STATE_##state)
+      [UVMQTT_STATE_CONNECTING] = TO(ONLINE) | TO(DISCONNECTING) | TO(WAITING) |
+                                  TO(OFFLINE) | TO(CLOSED),
       [UVMQTT_STATE_OFFLINE] = TO(CONNECTING) | TO(WAITING) | TO(CLOSED),
-      [UVMQTT_STATE_CONNECTING] = TO(ONLINE) | TO(DISCONNECTING) | TO(CLOSED),
       [UVMQTT_STATE_ONLINE] = TO(DISCONNECTING) | TO(CLOSED),
       [UVMQTT_STATE_DISCONNECTING] =
           TO(WAITING) | TO(CONNECTING) | TO(OFFLINE) | TO(CLOSED),
@@ -29,6 +32,7 @@ static void enter(uvmqtt_t *m, uvmqtt_state_t next) {
   assert(successors[from] >> next & 1);
   (void)successors;
   m->state = next;
+  um_timings_look(m);
   m->deadline = UM_NEVER;
   m->overdue = false;
   if (next != UVMQTT_STATE_CONNECTING && next != UVMQTT_STATE_WAITING)
@@ -105,6 +109,22 @@ static int make_stream(uvmqtt_t *m) {
 
 static void wait_again(uvmqtt_t *m, int code);
 
+/* The user had his word. */
+static void open_stream(uvmqtt_t *m) {
+  int r;
+  if (m->closing || !um_prepare_answered(m, &r))
+    return;
+  if (r == 0)
+    r = make_stream(m);
+  if (r) {
+    wait_again(m, r);
+    return;
+  }
+  m->stream_closing = false;
+  um_timings_look(m);
+  m->stream->ops->connect(m->stream);
+}
+
 /* When is only known about: those before it may leave or take their time. */
 static void stand_in_line(uvmqtt_t *m, uint64_t when) {
   uint64_t now = um_pump_now(m);
@@ -128,22 +148,21 @@ static void open_link(uvmqtt_t *m) {
   m->was_stable = false;
   m->stats.attempts++;
   m->address[0] = '\0';
+  m->n_first = 0;
+  um_prepare_note(m);
   um_report_clear(m);
   um_session_opening(&m->session);
   um_redirect_open(m);
-  int r = make_stream(m);
-  if (r) {
-    wait_again(m, r);
-    return;
-  }
-  m->stream_closing = false;
+  um_timings_begin(m);
   enter(m, UVMQTT_STATE_CONNECTING);
+  um_log_attempt(m);
   if (m->closing)
     return;
   m->connect_by = um_pump_now(m) + m->options.connect_timeout;
   m->deadline = m->connect_by;
   m->phase = UVMQTT_PHASE_CONNECT;
-  m->stream->ops->connect(m->stream);
+  um_prepare_ask(m);
+  open_stream(m);
 }
 
 /* Each phase from the handshakes on has its own time, within that of all. */
@@ -156,6 +175,7 @@ static void begin_phase(uvmqtt_t *m, int phase, uint32_t ms) {
 
 void um_link_progress(uvmqtt_t *m) {
   memcpy(m->address, m->stream->address, sizeof m->address);
+  um_timings_look(m);
   if (m->state == UVMQTT_STATE_CONNECTING && m->stream->phase > m->phase)
     begin_phase(m, m->stream->phase, m->options.handshake_timeout);
 }
@@ -177,6 +197,7 @@ void um_link_connected(uvmqtt_t *m) {
   um_link_progress(m);
   begin_phase(m, UVMQTT_PHASE_HANDSHAKE, m->options.connack_timeout);
   int r = greet(m);
+  um_timings_look(m);
   if (r)
     um_link_failed(m, r);
   else
@@ -189,32 +210,16 @@ void um_link_online(uvmqtt_t *m) {
   m->online_since = um_pump_now(m);
   m->stats.connects++;
   enter(m, UVMQTT_STATE_ONLINE);
+  m->stats.timings = m->stopwatch.timings;
+  const struct um_security *tls = m->stream->security;
+  m->stats.tls_resumed += tls != NULL && tls->resumed;
 }
 
 /* Ending. */
 
-static bool is_violation(int code) {
-  return code <= UVMQTT_EMALFORMED && code > UVMQTT_EREFUSED;
-}
-
 static bool was_stable(const uvmqtt_t *m, uint64_t now) {
   return m->heard_connack &&
          now - m->online_since >= m->options.reconnect_stable;
-}
-
-/* A server that breaks the protocol soon after each CONNACK. */
-static bool is_poison(uvmqtt_t *m, int code, uint64_t now) {
-  bool soon = m->heard_connack && now - m->online_since < POISON_WITHIN;
-  bool silent_loss = !m->heard_connack && !is_violation(code);
-  if (is_violation(code) && soon)
-    m->poisoned++;
-  else if (!silent_loss)
-    m->poisoned = 0;
-  if (m->poisoned == POISON_AFTER && is_violation(code)) {
-    uvmqtt_notice_t notice = {.kind = UVMQTT_NOTICE_BROKER_MISBEHAVING};
-    um_pump_events.notice(m, &notice);
-  }
-  return m->poisoned >= POISON_AFTER;
 }
 
 static int64_t next_delay(uvmqtt_t *m, int code) {
@@ -224,17 +229,17 @@ static int64_t next_delay(uvmqtt_t *m, int code) {
     m->was_stable = true;
     um_redirect_stable(m);
   }
-  bool poison = is_poison(m, code, now);
+  um_verdict_count(m, code, now);
   bool redirected = um_redirect_ended(m, code);
   if (m->wanted && m->kicked)
     return 1; /* left and asked for again */
   if (!m->wanted || !m->options.reconnect)
     return UVMQTT_OFF;
-  if (redirected || (m->session.ending.retry_now && !poison))
+  if (redirected || (m->session.ending.retry_now && !um_verdict_is_poison(m)))
     return 1;
-  enum um_backoff_class c =
-      poison ? UM_BACKOFF_POISON
-             : um_backoff_class_of(code, m->session.ending.reason);
+  enum um_backoff_class c = um_verdict(m, code);
+  if (c == UM_BACKOFF_STOP)
+    return UVMQTT_OFF;
   return (int64_t)um_backoff_next(&m->backoff, c, random64());
 }
 
@@ -263,12 +268,34 @@ static void decide(uvmqtt_t *m, int code) {
     m->wanted = false;
 }
 
+/* The attempt ended before there was a stream that had to be closed. */
+static void wait_again(uvmqtt_t *m, int code) {
+  bool left = m->leave.asked && code == UV_ECANCELED;
+  um_loop_done_asking(m->loop, m);
+  um_report_error(m, left ? 0 : code, um_report_phase(m));
+  um_prepare_forget(m);
+  decide(m, code);
+  if (m->leave.draining && !m->wanted)
+    end_drain(m, 0);
+  bool again = m->wanted;
+  enter(m, again ? UVMQTT_STATE_WAITING : UVMQTT_STATE_OFFLINE);
+  if (again)
+    m->deadline = um_pump_now(m) + (uint64_t)m->retry_in;
+  um_report_disconnect(m, false);
+  um_loop_mark(m->loop, m); /* to leave */
+}
+
 void um_link_failed(uvmqtt_t *m, int code) {
   bool was_online = m->state == UVMQTT_STATE_ONLINE;
   bool left = m->session.state == UM_SESSION_LEAVING ||
               (m->leave.asked && code == UV_ECANCELED);
-  if (m->closing || m->stream == NULL || m->stream_closing)
+  if (m->closing || m->stream_closing)
     return;
+  if (m->stream == NULL) {
+    if (m->state == UVMQTT_STATE_CONNECTING)
+      wait_again(m, code);
+    return;
+  }
   um_link_progress(m);
   um_report_error(m, left ? 0 : code, um_report_phase(m));
   remember_failure(m, left);
@@ -280,18 +307,6 @@ void um_link_failed(uvmqtt_t *m, int code) {
     m->leave.status = code;
   enter(m, UVMQTT_STATE_DISCONNECTING);
   um_report_disconnect(m, was_online);
-}
-
-/* No stream could be made: as if an attempt had failed at once. */
-static void wait_again(uvmqtt_t *m, int code) {
-  um_loop_done_asking(m->loop, m);
-  um_report_error(m, code, UVMQTT_PHASE_CONNECT);
-  decide(m, code);
-  uvmqtt_state_t from = m->state;
-  m->state = m->wanted ? UVMQTT_STATE_WAITING : UVMQTT_STATE_OFFLINE;
-  m->deadline = m->wanted ? um_pump_now(m) + (uint64_t)m->retry_in : UM_NEVER;
-  um_report_disconnect(m, false);
-  um_report_state(m, from);
 }
 
 /* Wanted again by a uvmqtt_connect that came while the stream was closing:
@@ -401,6 +416,8 @@ static void step_connect(uvmqtt_t *m) {
   if (m->state == UVMQTT_STATE_OFFLINE ||
       (m->state == UVMQTT_STATE_WAITING && called))
     open_link(m);
+  else if (m->state == UVMQTT_STATE_CONNECTING)
+    open_stream(m); /* if the user has answered */
 }
 
 void um_link_step(uvmqtt_t *m) {
@@ -465,6 +482,11 @@ static void tick_stream(uvmqtt_t *m, uint64_t now) {
     m->stream->ops->tick(m->stream);
 }
 
+static void tick_stay(uvmqtt_t *m, uint64_t now) {
+  if (um_stay_stalled(m, now))
+    um_link_failed(m, UVMQTT_ESTALLED);
+}
+
 static void tick_session(uvmqtt_t *m, uint64_t now) {
   int r = um_session_tick(&m->session, now);
   if (r)
@@ -473,7 +495,7 @@ static void tick_session(uvmqtt_t *m, uint64_t now) {
 
 void um_link_tick(uvmqtt_t *m) {
   static void (*const parts[])(uvmqtt_t *, uint64_t) = {
-      tick_stream, tick_session, tick_drain, tick_leave, tick_state};
+      tick_stream, tick_session, tick_stay, tick_drain, tick_leave, tick_state};
   uint64_t now = um_pump_now(m);
   for (size_t i = 0; i < sizeof parts / sizeof parts[0] && !m->closing; i++)
     parts[i](m, now);
@@ -485,6 +507,7 @@ static void on_left(uvmqtt_t *m) {
   uvmqtt_close_cb cb = m->close_cb;
   void *arg = m->close_arg;
   um_redirect_done(m);
+  um_report_clear(m);
   um_lookups_done(&m->lookups);
   um_options_done(&m->options);
   um_free(m);

@@ -4,7 +4,9 @@
  * says otherwise.
  *
  *   OFFLINE        nothing open.        next: CONNECTING, WAITING, CLOSED
- *   CONNECTING     stream opens, CONNECT sent. next: ONLINE, DISCONNECTING
+ *   CONNECTING     user asked, stream opens, CONNECT sent.
+ *                  next: ONLINE, DISCONNECTING; without a stream yet: WAITING,
+ *                  OFFLINE
  *   ONLINE         CONNACK came.        next: DISCONNECTING
  *   DISCONNECTING  stream is closing.   next: WAITING, CONNECTING, OFFLINE
  *   WAITING        back-off, or in line with the loop's other clients.

@@ -4,6 +4,8 @@
 #include "client/client.h"
 #include "client/pump.h"
 #include "client/remote.h"
+#include "client/stay.h"
+#include "net/bootclock.h"
 #include "net/tls.h"
 #include <assert.h>
 
@@ -40,6 +42,9 @@ static struct um_loop *make(uv_loop_t *uv) {
   }
   l->uv = uv;
   l->read_buffer = buffer;
+  l->slept_clock = um_bootclock_slept;
+  l->slept = l->slept_clock();
+  l->looked = uv_now(uv);
   um_list_init(&l->clients);
   um_list_init(&l->dirty);
   um_handles_init(&l->handles, uv, true, l);
@@ -127,7 +132,8 @@ static void ask_for_turn(struct um_loop *l) {
 }
 
 void um_loop_enter(struct um_loop *l) {
-  l->depth++;
+  if (l->depth++ == 0)
+    um_stay_look(l);
 }
 
 void um_loop_exit(struct um_loop *l) {

@@ -30,6 +30,8 @@ struct um_loop {
   struct um_handles handles;
   struct um_pool pool; /* for out buffers */
   uint8_t *read_buffer;
+  uint64_t (*slept_clock)(void); /* um_bootclock_slept, or a test's */
+  uint64_t slept, looked;        /* see stay.h */
   struct um_resolver resolver;
   struct um_grudges grudges;
   struct um_budget budget;

@@ -113,6 +113,10 @@ static int read_numbers(const uvmqtt_options_t *o, struct um_options *ret) {
   if (r == 0)
     r = read_number(o->reconnect_max, RECONNECT_MAX, UINT32_MAX,
                     &ret->reconnect_max);
+  if (r == 0 && o->write_timeout < UVMQTT_OFF)
+    r = UM_EINVAL;
+  if (r == 0 && o->write_timeout > UINT32_MAX)
+    r = UM_EINVAL;
   if (r == 0)
     r = read_number(o->attempt_delay, ATTEMPT_DELAY, UINT32_MAX,
                     &ret->attempt_delay);
@@ -140,6 +144,7 @@ static int read_numbers(const uvmqtt_options_t *o, struct um_options *ret) {
   ret->connack_timeout = o->connack_timeout;
   ret->reconnect_min = or_default(o->reconnect_min, RECONNECT_MIN);
   ret->reconnect_stable = or_default(o->reconnect_stable, RECONNECT_STABLE);
+  ret->write_timeout = o->write_timeout;
   ret->reconnect = o->reconnect_max != UVMQTT_OFF;
   return 0;
 }
@@ -258,6 +263,11 @@ static void read_callbacks(const uvmqtt_options_t *o, struct um_options *ret) {
   ret->on_redirect = o->on_redirect;
   ret->on_resolve = o->on_resolve;
   ret->on_water = o->on_water;
+  ret->on_retry = o->on_retry;
+  ret->on_log = o->on_log;
+  ret->on_trace = o->on_trace;
+  ret->config.trace = o->on_trace != NULL;
+  ret->on_before_connect = o->on_before_connect;
 }
 
 static void hide_secrets(struct um_session_config *c) {

@@ -8,7 +8,7 @@
 #include "client/url.h"
 #include "client/way.h"
 #include "session/session.h"
-#include <uvmqtt/options.h>
+#include <uvmqtt/client.h>
 
 /* Stays where it was read. */
 struct um_options {
@@ -31,6 +31,7 @@ struct um_options {
   uint32_t handshake_timeout, connack_timeout;
   uint32_t reconnect_min, reconnect_max, reconnect_stable;
   bool reconnect;
+  int64_t write_timeout; /* ms, 0: as the Keep Alive says, UVMQTT_OFF */
   uvmqtt_connect_cb on_connect;
   uvmqtt_message_cb on_message;
   uvmqtt_chunk_cb on_chunk;
@@ -41,10 +42,18 @@ struct um_options {
   uvmqtt_redirect_cb on_redirect;
   uvmqtt_resolve_cb on_resolve;
   uvmqtt_water_cb on_water;
+  uvmqtt_retry_cb on_retry;
+  uvmqtt_log_cb on_log;
+  uvmqtt_trace_cb on_trace;
+  uvmqtt_before_connect_cb on_before_connect;
 };
 
 /* The errors of uvmqtt_new. *ret needs um_options_done on success only. */
 int um_options_read(const uvmqtt_options_t *from, struct um_options *ret);
+/* All of it or, with an error of uvmqtt_go, nothing. *ret_moved: the URL leads
+ * to another host or port now. */
+int um_options_change(struct um_options *o, const uvmqtt_change_t *change,
+                      bool *ret_moved);
 /* What the session says from now on: with user name, password and Will, or, to
  * a server that may not know them, without. */
 void um_options_lend(struct um_options *o, bool secrets);

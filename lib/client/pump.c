@@ -2,8 +2,11 @@
 
 #include "base/alloc.h"
 #include "client/link.h"
+#include "client/log.h"
 #include "client/remote.h"
+#include "client/stay.h"
 #include <assert.h>
+#include <string.h>
 
 #define ROUNDS_MAX 16u /* writes of 64 KiB in one turn of the loop */
 #define HIGH_WATER (1024u * 1024)
@@ -48,6 +51,7 @@ static uint64_t least(uint64_t a, uint64_t b) {
 
 static uint64_t deadline(const uvmqtt_t *m) {
   uint64_t d = least(um_link_deadline(m), um_session_deadline(&m->session));
+  d = least(d, um_stay_deadline(m));
   if (m->stream != NULL && !m->stream_closing)
     d = least(d, m->stream->deadline);
   return d;
@@ -95,6 +99,7 @@ int um_pump_write(uvmqtt_t *m) {
   m->stats.writes++;
   m->stats.bytes_sent += taken;
   um_session_written(&m->session, taken);
+  um_stay_wrote(m);
   return 0;
 }
 
@@ -160,6 +165,7 @@ void um_pump_service(uvmqtt_t *m) {
     return;
   }
   um_session_settle(&m->session);
+  um_stay_step(m);
   if (!m->closing)
     um_link_step(m);
   um_lookups_serve(m);
@@ -202,11 +208,20 @@ static void on_connected(void *up) {
   um_loop_exit(m->loop);
 }
 
+/* What a server says first tells what it is. */
+static void keep_first(uvmqtt_t *m, const uint8_t *data, size_t len) {
+  size_t room = sizeof m->first - m->n_first, n = len < room ? len : room;
+  memcpy(m->first + m->n_first, data, n);
+  m->n_first = (uint8_t)(m->n_first + n);
+}
+
 static void on_bytes(void *up, uint8_t *data, size_t len) {
   uvmqtt_t *m = up;
   um_loop_enter(m->loop);
   m->stats.reads++;
   m->stats.bytes_received += len;
+  if (m->n_first < sizeof m->first)
+    keep_first(m, data, len);
   int r = um_session_feed(&m->session, now_of(m), data, len);
   if (r && !m->closing)
     um_link_failed(m, r);
@@ -219,8 +234,9 @@ static void on_written(void *up, size_t n) {
   um_loop_enter(m->loop);
   m->stats.writes++;
   m->stats.bytes_sent += n;
+  um_stay_wrote(m);
   if (m->session.state != UM_SESSION_DOWN)
-    um_session_written(&m->session, n);
+    um_session_wrote(&m->session, now_of(m), n);
   um_loop_mark(m->loop, m);
   um_loop_exit(m->loop);
 }
@@ -254,9 +270,12 @@ const struct um_stream_up um_pump_up = {
 
 static void connected(void *up, const uvmqtt_connack_t *connack) {
   uvmqtt_t *m = up;
+  uvmqtt_connack_t c = *connack;
   um_link_online(m);
+  c.timings = &m->stats.timings;
+  um_log_online(m, &c);
   if (m->options.on_connect != NULL && !m->closing)
-    m->options.on_connect(m, connack);
+    m->options.on_connect(m, &c);
 }
 
 static void message(void *up, const uvmqtt_message_t *message) {
@@ -289,6 +308,7 @@ static void notice(void *up, const uvmqtt_notice_t *from) {
   uvmqtt_t *m = up;
   uvmqtt_notice_t notice = *from;
   notice.text = texts[from->kind];
+  um_log_notice(m, &notice);
   if (m->options.on_notice != NULL && !m->closing)
     m->options.on_notice(m, &notice);
 }
@@ -308,6 +328,12 @@ static void water(void *up, bool high) {
     m->options.on_water(m, high);
 }
 
+static void trace(void *up, const uvmqtt_trace_t *trace) {
+  uvmqtt_t *m = up;
+  if (!m->closing)
+    m->options.on_trace(m, trace);
+}
+
 const struct um_session_events um_pump_events = {
     .connected = connected,
     .message = message,
@@ -316,5 +342,6 @@ const struct um_session_events um_pump_events = {
     .notice = notice,
     .auth = auth,
     .water = water,
+    .trace = trace,
     .commit = NULL, /* memory store: nothing waits */
 };

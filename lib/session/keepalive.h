@@ -4,7 +4,8 @@
  * ([MQTT-3.1.2-20/5], [MQTT-3.1.2-23/311]), or after the last byte received:
  * a tenth early, a second at most. The verdict on an unanswered one: half a
  * Keep Alive later, moved on by any received byte, but after two Keep Alives
- * in any case. And never before the owner had a chance to read: the
+ * in any case. A probe is a PINGREQ with a verdict of its own, which any
+ * received byte cancels. And never before the owner had a chance to read: the
  * first time the verdict is due it asks for a millisecond more. */
 #ifndef UM_SESSION_KEEPALIVE_H
 #define UM_SESSION_KEEPALIVE_H
@@ -19,10 +20,14 @@ struct um_keepalive {
   uint64_t last_tx, last_rx;
   uint64_t pinged; /* when the unanswered PINGREQ was sent */
   bool waiting;    /* for PINGRESP */
-  bool suspect;    /* verdict was due once; nothing read since */
+  bool probing;    /* nothing was read since um_keepalive_probed */
+  uint64_t probed_by;
+  bool suspect; /* verdict was due once; nothing read since */
   uint64_t suspected;
   bool deaf;
   uint64_t deaf_since;
+  uint64_t asked; /* when the latest PINGREQ was sent */
+  uint32_t rtt;   /* ms, of the latest answered one */
 };
 
 enum um_keepalive_action {
@@ -36,8 +41,12 @@ void um_keepalive_stop(struct um_keepalive *k);
 void um_keepalive_sent(struct um_keepalive *k, uint64_t now);
 void um_keepalive_received(struct um_keepalive *k, uint64_t now);
 void um_keepalive_pinged(struct um_keepalive *k, uint64_t now);
-void um_keepalive_answered(struct um_keepalive *k);
-/* A large packet is still coming in: no PINGRESP can overtake it. */
+void um_keepalive_answered(struct um_keepalive *k, uint64_t now);
+/* The PINGREQ just sent is to tell whether the server is still there: dead when
+ * not a byte came within so many ms. Works without a Keep Alive, too. */
+void um_keepalive_probed(struct um_keepalive *k, uint64_t now, uint64_t within);
+/* A large packet is still coming in, which no PINGRESP can overtake; or the
+ * PINGREQ is still on its way out, and it moves. */
 void um_keepalive_busy(struct um_keepalive *k, uint64_t now);
 /* From now on nothing is read, though it may have come; or again. PINGREQs go
  * on, verdicts wait: their clocks stand still. */

@@ -185,7 +185,17 @@ int um_session_ping(struct um_session *s, uint64_t now) {
   if (s->state != UM_SESSION_UP)
     return UM_ENOTCONN;
   int r = um_send(s, &p);
+  if (r)
+    return r;
+  if (!s->keepalive.waiting)
+    s->ping_end = s->appended;
+  um_keepalive_pinged(&s->keepalive, now);
+  return 0;
+}
+
+int um_session_probe(struct um_session *s, uint64_t now, uint64_t within) {
+  int r = um_session_ping(s, now);
   if (r == 0)
-    um_keepalive_pinged(&s->keepalive, now);
+    um_keepalive_probed(&s->keepalive, now, within);
   return r;
 }

@@ -3,20 +3,24 @@
 #include "base/err.h"
 #include "base/mutant.h"
 #include "session/handlers.h"
+#include "session/trace.h"
 #include "session/withdraw.h"
 #include <string.h>
 
 static int put(struct um_session *s, struct um_buf *to,
                const struct um_packet *p) {
-  size_t before = s->out.len;
+  size_t before = to->len;
   int r = um_encode(to, s->version, p);
   if (r)
     return r;
   s->counters.packets_sent++;
-  if (to != &s->out)
-    return 0; /* held back: counts when it is released */
-  s->appended += s->out.len - before;
-  um_keepalive_sent(&s->keepalive, s->now);
+  s->counters.sent[p->type]++;
+  if (to == &s->out) { /* else held back: counts when it is released */
+    s->appended += s->out.len - before;
+    um_keepalive_sent(&s->keepalive, s->now);
+  }
+  if (s->config->trace)
+    um_trace_sent(s, p, to->len - before);
   return 0;
 }
 

@@ -9,6 +9,7 @@
 #include "session/greet.h"
 #include "session/pending.h"
 #include "session/send.h"
+#include "session/trace.h"
 #include "session/withdraw.h"
 #include "wire/reason.h"
 #include <assert.h>
@@ -86,7 +87,7 @@ int um_session_up(struct um_session *s, uint64_t now) {
   assert(s->state == UM_SESSION_DOWN);
   s->now = now;
   s->heard = false;
-  s->appended = s->taken = 0;
+  s->appended = s->taken = s->ping_end = 0;
   um_session_opening(s);
   um_alias_in_open(&s->alias_in, topic_alias_maximum(s));
   s->scratch.version = s->frame.version = s->version;
@@ -106,7 +107,7 @@ static void drop_bytes(struct um_session *s) {
   um_journal_drop(&s->journal);
   um_frame_reset(&s->frame);
   um_buf_done(&s->later);
-  s->appended = s->taken = 0;
+  s->appended = s->taken = s->ping_end = 0;
 }
 
 /* Those whose bytes the kernel has keep their good end. */
@@ -142,7 +143,8 @@ void um_session_down(struct um_session *s, uint64_t now, int code) {
 
 static int recv_pingresp(struct um_session *s, struct um_packet *p) {
   (void)p;
-  um_keepalive_answered(&s->keepalive); /* unsolicited ones do no harm */
+  um_keepalive_answered(&s->keepalive, s->now); /* unsolicited: no harm */
+  s->counters.ping_rtt = s->keepalive.rtt;
   s->rearm = true;
   return 0;
 }
@@ -198,14 +200,28 @@ static bool may_tell(const struct um_session *s, const struct um_packet *p) {
   return true;
 }
 
+static int decode(struct um_session *s, struct um_span frame,
+                  struct um_packet *ret) {
+  int r = um_decode(frame, &s->scratch, ret);
+  if (s->config->trace)
+    um_trace_received(s, frame, ret, r);
+  return r == 0 && !may_tell(s, ret) ? UVMQTT_EPROTOCOL : r;
+}
+
+static int receive_311_connack(struct um_session *s, struct um_span frame) {
+  struct um_packet unread = {.type = UVMQTT_CONNACK};
+  if (s->config->trace)
+    um_trace_received(s, frame, &unread, UVMQTT_EVERSION);
+  return um_greet_recv_311_connack(s, frame);
+}
+
 static int receive(struct um_session *s, struct um_span frame) {
   struct um_packet p;
   s->counters.packets_received++;
+  s->counters.received[frame.data[0] >> 4]++;
   if (um_greet_is_311_connack(s, frame))
-    return um_greet_recv_311_connack(s, frame);
-  int r = um_decode(frame, &s->scratch, &p);
-  if (r == 0 && !may_tell(s, &p))
-    r = UVMQTT_EPROTOCOL;
+    return receive_311_connack(s, frame);
+  int r = decode(s, frame, &p);
   if (r)
     return unreadable(s, frame, r);
   const struct rx_rule *rule = &rx[p.type];
@@ -332,8 +348,16 @@ int um_session_drain(struct um_session *s, uint64_t now) {
 }
 
 void um_session_written(struct um_session *s, size_t n) {
+  bool ahead = s->taken < s->ping_end;
   s->taken += n;
   assert(s->taken <= s->appended);
+  if (ahead && n != 0)
+    um_keepalive_busy(&s->keepalive, s->now);
+}
+
+void um_session_wrote(struct um_session *s, uint64_t now, size_t n) {
+  s->now = now;
+  um_session_written(s, n);
 }
 
 int um_session_tick(struct um_session *s, uint64_t now) {

@@ -77,6 +77,7 @@ struct um_session_config {
   uint64_t high_water, low_water; /* of the bytes held; high 0: no event */
   bool refuse_offline_qos0;
   bool manual_ack;
+  bool trace;
   uint32_t chunk_threshold; /* 0: none is handed out in parts */
   uint64_t seed; /* random: makes Correlation Data of ours hard to guess */
 };
@@ -90,7 +91,9 @@ struct um_session_events {
   void (*notice)(void *up, const uvmqtt_notice_t *notice);
   void (*auth)(void *up, const uvmqtt_auth_t *auth);
   void (*water)(void *up, bool high); /* inside settle only */
-  um_commit_fn commit;                /* NULL: memory store */
+  /* With config->trace, where a packet is made or was read: inside any call. */
+  void (*trace)(void *up, const uvmqtt_trace_t *trace);
+  um_commit_fn commit; /* NULL: memory store */
 };
 
 /* Why feed or tick failed, for the error object. Valid until the next opening
@@ -106,6 +109,8 @@ struct um_ending {
 struct um_session_counters {
   uint64_t packets_sent, packets_received, unknown_acks, duplicates,
       late_replies;
+  uint64_t sent[16], received[16]; /* by packet type */
+  uint32_t ping_rtt; /* ms, of the latest PINGREQ that was answered */
 };
 
 struct um_session {
@@ -139,6 +144,7 @@ struct um_session {
   uint64_t next_id;
   uint64_t appended; /* bytes put into out since up */
   uint64_t taken;    /* of which the kernel took */
+  uint64_t ping_end; /* where the unanswered PINGREQ ends */
   struct um_buf out; /* ready to be written; the owner empties it */
   struct um_frame frame;
   struct um_buf later; /* came while paused, not parsed yet */
@@ -201,6 +207,8 @@ int um_session_read_on(struct um_session *s, uint64_t now); /* as feed */
 int um_session_drain(struct um_session *s, uint64_t now);
 /* The kernel took n more bytes. */
 void um_session_written(struct um_session *s, size_t n);
+/* The same, some time after the write: see um_keepalive_busy. */
+void um_session_wrote(struct um_session *s, uint64_t now, size_t n);
 /* 0 or UVMQTT_EKEEPALIVE: the server is gone. May encode PINGREQ. What has run
  * out of time finishes; the connection may be down. */
 int um_session_tick(struct um_session *s, uint64_t now);
@@ -257,6 +265,8 @@ int um_session_respond(struct um_session *s, uint64_t now,
                        void *arg, uint64_t *ret_id);
 /* Only UP: a PINGREQ now, whatever the keep alive says; else UM_ENOTCONN. */
 int um_session_ping(struct um_session *s, uint64_t now);
+/* The same; without any byte within so many ms the server is gone. */
+int um_session_probe(struct um_session *s, uint64_t now, uint64_t within);
 /* Encodes DISCONNECT when UP; else does nothing. KEEP adds Session Expiry
  * Interval 0 unless properties has one. */
 void um_session_leave(struct um_session *s, uint64_t now, uint8_t reason,

@@ -46,7 +46,7 @@ Test(backoff, is_at_least_one_millisecond_in_every_class) {
   static const uint32_t limits[][2] = {
       {0, 0}, {1, 1}, {1000, 0}, {5000, 1000}, {1000, 60000}};
   for (size_t i = 0; i < 5; i++)
-    for (int c = UM_BACKOFF_TRANSIENT; c <= UM_BACKOFF_POISON; c++) {
+    for (int c = UM_BACKOFF_TRANSIENT; c <= UM_BACKOFF_DISPLACED; c++) {
       struct um_backoff b = {.min = limits[i][0], .max = limits[i][1]};
       for (int n = 0; n < 40; n++)
         cr_expect_geq(um_backoff_next(&b, (enum um_backoff_class)c, 0), 1,
@@ -105,8 +105,28 @@ Test(backoff, server_reasons_and_own_errors_choose_the_class) {
       {UVMQTT_EAUTH, 0, UM_BACKOFF_SLOW},
       {UVMQTT_EPROXYAUTH, 0, UM_BACKOFF_SLOW},
       {UVMQTT_EPROXYPROTOCOL, 0, UM_BACKOFF_SLOW},
+      {UVMQTT_EURL, 0, UM_BACKOFF_STOP},
   };
   for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
     cr_expect_eq(um_backoff_class_of(rows[i].err, rows[i].reason), rows[i].c,
                  "%s 0x%02x", uvmqtt_err_name(rows[i].err), rows[i].reason);
+}
+
+Test(backoff, a_suspected_fight_waits_ten_seconds_or_the_maximum) {
+  struct um_backoff patient = {.min = 1000, .max = 60000};
+  struct um_backoff hasty = {.min = 4, .max = 40};
+  cr_expect_eq(um_backoff_next(&patient, UM_BACKOFF_DISPLACED, 0), 10000);
+  cr_expect_eq(um_backoff_next(&hasty, UM_BACKOFF_DISPLACED, 0), 40);
+  cr_expect_lt(um_backoff_next(&hasty, UM_BACKOFF_DISPLACED, TOP), 80);
+}
+
+Test(backoff, what_the_user_says_is_a_class) {
+  for (int c = UM_BACKOFF_TRANSIENT; c <= UM_BACKOFF_STOP; c++) {
+    uvmqtt_retry_t said = um_backoff_public((enum um_backoff_class)c);
+    cr_expect_eq(um_backoff_of(said), c);
+  }
+  cr_expect_eq(um_backoff_public(UM_BACKOFF_POISON), UVMQTT_RETRY_SLOW);
+  cr_expect_eq(um_backoff_public(UM_BACKOFF_DISPLACED),
+               UVMQTT_RETRY_TAKEN_OVER);
+  cr_expect_eq(um_backoff_of((uvmqtt_retry_t)99), UM_BACKOFF_SLOW);
 }

@@ -43,6 +43,7 @@ Test(close, again_changes_nothing) {
 }
 
 /* After some turns of the loop, so that it falls between any two steps. */
+/* O23 */
 Test(close, after_every_number_of_turns) {
   for (size_t i = 0; i < n_state_rows; i++)
     for (int turns = 1; turns <= 4; turns++) {

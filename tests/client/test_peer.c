@@ -336,6 +336,7 @@ Test(peer, a_suback_that_does_not_fit_fails_its_request) {
 }
 
 /* One byte at a time, all the way. */
+/* O08, O09 */
 Test(peer, a_server_that_dribbles_is_understood) {
   static const char *const said[] = {
       "CONNACK", "PUBLISH topic=a payload=1 qos=1 id=5",

@@ -399,6 +399,7 @@ static void online_and_clogged(void) {
 
 /* [MQTT-4.5.0-2/both] would fill our memory when the peer does not read what
  * we answer: from the high-water mark on nothing more is read. */
+/* O07 */
 Test(pump, a_peer_that_does_not_read_our_acks_is_not_read_either) {
   online_and_clogged();
   unsigned before = r.g.n[MESSAGE];

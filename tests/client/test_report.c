@@ -1,5 +1,7 @@
 /* The error object: one for each end, with all that a person needs. */
+#include "client/client.h"
 #include "client/rig.h"
+#include "net/fault.h"
 #include "support/suite.h"
 #include <stdio.h>
 #include <string.h>
@@ -170,4 +172,120 @@ Test(report, every_common_end_has_a_hint) {
     cr_expect_gt(strlen(r.g.hint), 10, "%s", ends[i]);
     rig_close(&r);
   }
+}
+
+static void hint_of_first_bytes(const char *says, const char *part) {
+  rig_open(&r);
+  guest_open(&r, &r.g, NULL);
+  guest_connect(&r.g);
+  HEARS(&r, "CONNECT ...");
+  SAYS(&r, says);
+  UNTIL(&r, r.g.n[DISCONNECTED] == 1);
+  cr_expect_eq(r.g.error.code, UVMQTT_EMALFORMED);
+  cr_expect(strstr(r.g.hint, part) != NULL, "%s", r.g.hint);
+  rig_close(&r);
+}
+
+/* Pain 17 */
+Test(report, a_port_that_wants_tls_is_known_by_its_answer) {
+  hint_of_first_bytes("15 03 03 00 02 02 28", "mqtts://");
+}
+
+Test(report, a_web_server_is_known_by_its_answer) {
+  hint_of_first_bytes(
+      "48 54 54 50 2f 31 2e 31 20 34 30 30 20 42 61 64 20 52 65 71 75 65 73 74 "
+      "0d 0a 53 65 72 76 65 72 3a 20 78 0d 0a 43 6f 6e 6e 65 63 74 69 6f 6e 3a "
+      "20 63 6c 6f 73 65 0d 0a 43 6f 6e 74 65 6e 74 2d 4c 65 6e 67 74 68 3a 20 "
+      "33 0d 0a 0d 0a 62 61 64 62 61 64 62 61 64 62 61 64 62 61 64 62 61 64 62",
+      "ws://");
+}
+
+static struct um_fault fault = {
+    .text = "first: second\x1b[0m",
+    .verify_code = 62,
+    .verify_depth = 2,
+    .subject = "CN=b.example",
+    .names = "b.example",
+    .expired_days = 0,
+    .alert = 42,
+    .status = 0,
+};
+
+static void look_at_fault(struct guest *g) {
+  const uvmqtt_error_t *e = uvmqtt_last_error(g->m);
+  cr_expect_str_eq(e->detail, "first: second?[0m");
+  cr_expect_str_eq(e->subject, "CN=b.example");
+  cr_expect_str_eq(e->names, "b.example");
+  cr_expect_eq(e->verify_code, 62);
+  cr_expect_eq(e->verify_depth, 2);
+  cr_expect_eq(e->alert, 42);
+  cr_expect_eq(e->status, 0);
+  cr_expect_str_eq(e->hint, "the certificate is for another name: b.example");
+}
+
+/* It is copied: the stream that knew it is gone while the error stays. */
+Test(report, what_a_layer_knows_of_a_failure_is_in_the_error) {
+  rig_open(&r);
+  guest_open(&r, &r.g, NULL);
+  guest_connect(&r.g);
+  HEARS(&r, "CONNECT ...");
+  r.g.m->stream->fault = &fault; /* as a TLS layer would */
+  r.g.on[DISCONNECTED] = look_at_fault;
+  broker_hangs_up(&r.b);
+  UNTIL(&r, uvmqtt_state(r.g.m) == UVMQTT_STATE_WAITING);
+  look_at_fault(&r.g);
+  rig_close(&r);
+}
+
+Test(report, the_server_s_reference_is_in_the_error) {
+  rig_open(&r);
+  rig_online(&r, NULL, NULL);
+  cr_expect_str_eq(uvmqtt_last_error(r.g.m)->server_reference, "");
+  cr_expect_eq(uvmqtt_last_error(r.g.m)->alert, -1);
+  SAYS(&r, "DISCONNECT reason=0x9c server_reference=other:1883");
+  UNTIL(&r, r.g.n[DISCONNECTED] == 1);
+  cr_expect_str_eq(uvmqtt_last_error(r.g.m)->server_reference, "other:1883");
+  rig_close(&r);
+}
+
+static const char *plain_answer;
+
+static void answer_plainly(struct broker_link *l, const uint8_t *data,
+                           size_t len) {
+  (void)data;
+  if (len < 6)
+    return;
+  if (plain_answer == NULL)
+    broker_hangs_up(l->broker);
+  else
+    broker_sends(l, plain_answer, strlen(plain_answer));
+}
+
+static void tls_is_answered(const char *answer, const char *part) {
+  char url[64];
+  rig_open(&r);
+  plain_answer = answer;
+  r.b.bytes = answer_plainly;
+  snprintf(url, sizeof url, "mqtts://127.0.0.1:%u", r.b.port);
+  uvmqtt_options_t o = {UVMQTT_OPTIONS_INIT, .url = url};
+  int result = guest_try(&r, &r.g, &o);
+  if (result == UVMQTT_ENOTSUP) {
+    r.g.m = NULL;
+    rig_close(&r);
+    cr_skip_test("built without TLS");
+  }
+  cr_assert_eq(result, 0);
+  guest_connect(&r.g);
+  UNTIL(&r, r.g.n[DISCONNECTED] == 1);
+  cr_expect_eq(r.g.error.phase, UVMQTT_PHASE_TLS);
+  cr_expect(strstr(r.g.hint, part) != NULL, "%s: %s", r.g.hint,
+            uvmqtt_last_error(r.g.m)->detail);
+  rig_close(&r);
+}
+
+/* Pain 17, the other way round */
+Test(report, a_port_without_tls_is_known_by_its_answer) {
+  tls_is_answered("\x20\x02\x02\x05-and-some-more", "does not speak TLS");
+  tls_is_answered("HTTP/1.1 400 Bad Request\r\n\r\n", "does not speak TLS");
+  tls_is_answered(NULL, "does this port speak TLS?");
 }

@@ -245,3 +245,9 @@ void forwarder_release(struct forwarder *f) {
     if (!pair->started && !pair->cut)
       start(pair);
 }
+
+void forwarder_freeze(struct forwarder *f) {
+  for (struct pair *pair = f->pairs; pair != NULL; pair = pair->next)
+    for (int i = 0; i < 2 && pair->linked && !pair->cut; i++)
+      uv_read_stop((uv_stream_t *)&pair->side[i]);
+}

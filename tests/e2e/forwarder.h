@@ -29,4 +29,7 @@ void forwarder_cut(struct forwarder *f); /* all connections, now */
 void forwarder_hold(struct forwarder *f);
 void forwarder_release(struct forwarder *f);
 
+/* All connections stand, and nothing passes any more, not even an end. */
+void forwarder_freeze(struct forwarder *f);
+
 #endif

@@ -248,6 +248,7 @@ static void let_go_of(int *fds) {
     close(fds[i]);
 }
 
+/* O02 */
 Test(tcp, an_address_that_does_not_answer_times_out) {
   struct rig r;
   int clog[CLOG];

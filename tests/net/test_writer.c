@@ -78,6 +78,7 @@ Test(writer, a_slow_peer_gets_every_byte_once) {
   rig_done(&r);
 }
 
+/* O09 */
 Test(writer, a_peer_with_hardly_any_room_gets_every_byte_once) {
   struct rig r;
   int tiny = 1;

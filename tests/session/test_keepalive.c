@@ -58,7 +58,7 @@ Test(keepalive, the_answer_ends_the_wait) {
   pinged(&k);
   expect(&k, 89000, UM_KEEPALIVE_NONE);
   um_keepalive_received(&k, T + 89000);
-  um_keepalive_answered(&k);
+  um_keepalive_answered(&k, T);
   expect(&k, 89001, UM_KEEPALIVE_NONE);
   expect(&k, 117999, UM_KEEPALIVE_NONE);
   expect(&k, 118000, UM_KEEPALIVE_PING);
@@ -98,7 +98,7 @@ Test(keepalive, a_late_tick_does_not_kill) {
   pinged(&k);
   cr_assert_neq(um_keepalive_tick(&k, T + 10000000), UM_KEEPALIVE_DEAD);
   um_keepalive_received(&k, T + 10000000);
-  um_keepalive_answered(&k);
+  um_keepalive_answered(&k, T);
   cr_assert_neq(um_keepalive_tick(&k, T + 10000001), UM_KEEPALIVE_DEAD);
 }
 
@@ -150,4 +150,76 @@ Test(keepalive, gives_no_verdict_while_a_large_packet_comes_in) {
   now += 5000;
   um_keepalive_tick(&k, now);
   cr_assert_eq(um_keepalive_tick(&k, now + 1), UM_KEEPALIVE_DEAD);
+}
+
+/* After a suspend or a change of the network. */
+Test(keepalive, a_probe_is_answered_by_any_byte) {
+  struct um_keepalive k;
+  um_keepalive_start(&k, T, 60);
+  um_keepalive_pinged(&k, T + 1000);
+  um_keepalive_probed(&k, T + 1000, 5000);
+  cr_assert_eq(um_keepalive_deadline(&k), T + 6000);
+  um_keepalive_received(&k, T + 5999);
+  cr_assert_eq(um_keepalive_deadline(&k), T + 35999);
+  expect(&k, 6000, UM_KEEPALIVE_NONE);
+}
+
+Test(keepalive, an_unanswered_probe_is_death_after_one_chance_to_read) {
+  struct um_keepalive k;
+  um_keepalive_start(&k, T, 60);
+  um_keepalive_pinged(&k, T + 1000);
+  um_keepalive_probed(&k, T + 1000, 5000);
+  expect(&k, 5999, UM_KEEPALIVE_NONE);
+  expect(&k, 6000, UM_KEEPALIVE_NONE);
+  cr_assert_eq(um_keepalive_deadline(&k), T + 6001);
+  expect(&k, 6001, UM_KEEPALIVE_DEAD);
+}
+
+Test(keepalive, a_probe_works_without_a_keep_alive_and_again) {
+  struct um_keepalive k;
+  um_keepalive_start(&k, T, 0);
+  um_keepalive_pinged(&k, T);
+  um_keepalive_probed(&k, T, 5000);
+  expect(&k, 5000, UM_KEEPALIVE_NONE);
+  um_keepalive_received(&k, T + 5000);
+  cr_assert_eq(um_keepalive_deadline(&k), UM_NEVER);
+  um_keepalive_answered(&k, T + 5000);
+  um_keepalive_pinged(&k, T + 9000);
+  um_keepalive_probed(&k, T + 9000, 5000);
+  expect(&k, 14000, UM_KEEPALIVE_NONE); /* the chance to read, anew */
+  expect(&k, 14001, UM_KEEPALIVE_DEAD);
+}
+
+/* A user who pokes again and again does not put the verdict off. */
+Test(keepalive, the_first_of_two_probes_decides) {
+  struct um_keepalive k;
+  um_keepalive_start(&k, T, 60);
+  um_keepalive_pinged(&k, T);
+  um_keepalive_probed(&k, T, 5000);
+  um_keepalive_pinged(&k, T + 4000);
+  um_keepalive_probed(&k, T + 4000, 5000);
+  cr_assert_eq(um_keepalive_deadline(&k), T + 5000);
+}
+
+Test(keepalive, a_probe_waits_while_nobody_reads) {
+  struct um_keepalive k;
+  um_keepalive_start(&k, T, 60);
+  um_keepalive_deaf(&k, T, true);
+  um_keepalive_pinged(&k, T + 1000);
+  um_keepalive_probed(&k, T + 1000, 5000);
+  expect(&k, 40000, UM_KEEPALIVE_NONE);
+  um_keepalive_deaf(&k, T + 40000, false);
+  cr_assert_geq(um_keepalive_deadline(&k), T + 45000);
+  um_keepalive_received(&k, T + 40001);
+  expect(&k, 50000, UM_KEEPALIVE_NONE);
+}
+
+Test(keepalive, the_way_there_and_back_is_measured) {
+  struct um_keepalive k;
+  um_keepalive_start(&k, T, 60);
+  um_keepalive_pinged(&k, T + 59000);
+  um_keepalive_answered(&k, T + 59042);
+  cr_assert_eq(k.rtt, 42);
+  um_keepalive_answered(&k, T + 70000); /* nobody asked */
+  cr_assert_eq(k.rtt, 42);
 }

@@ -1,0 +1,311 @@
+#include "client/hints.h"
+
+#include "client/text.h"
+#include "net/fault.h"
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <uv.h>
+#include <uvmqtt/error.h>
+#include <uvmqtt/reason.h>
+
+/* In each table the first row that fits counts; 0 fits all. */
+
+static const struct {
+  int code;
+  uint8_t reason;
+  const char *text;
+} by_code[] = {
+    {0, UVMQTT_REASON_BAD_USER_NAME_OR_PASSWORD,
+     "the server rejects this user name or password"},
+    {0, UVMQTT_REASON_NOT_AUTHORIZED,
+     "the server does not allow this client or these credentials"},
+    {0, UVMQTT_REASON_CLIENT_IDENTIFIER_NOT_VALID,
+     "the server does not accept this client identifier"},
+    {0, UVMQTT_REASON_SESSION_TAKEN_OVER,
+     "another client connected with the same client identifier"},
+    {0, UVMQTT_REASON_BANNED, "the server has banned this client"},
+    {0, UVMQTT_REASON_USE_ANOTHER_SERVER,
+     "the server sends its clients to another one for now; see .on_redirect"},
+    {0, UVMQTT_REASON_SERVER_MOVED,
+     "the server has moved; see .on_redirect, or change the URL"},
+    {0, UVMQTT_REASON_SERVER_UNAVAILABLE,
+     "the server is running but not ready; trying again later"},
+    {0, UVMQTT_REASON_SERVER_BUSY, "the server is busy; trying again later"},
+    {0, UVMQTT_REASON_SERVER_SHUTTING_DOWN, "the server is shutting down"},
+    {0, UVMQTT_REASON_KEEP_ALIVE_TIMEOUT,
+     "the server heard nothing for one and a half Keep Alives; does something "
+     "block the loop?"},
+    {UVMQTT_EREFUSED, UVMQTT_REASON_BAD_AUTHENTICATION_METHOD,
+     "the server does not know this .auth_method"},
+    {UVMQTT_EAUTH, 0, "the server kept asking and never decided"},
+    {UVMQTT_EVERSION, 0,
+     "the server does not speak this MQTT version; leave .version at "
+     "UVMQTT_VERSION_ANY or pin the other one"},
+    {UVMQTT_EMALFORMED, 0,
+     "what came was not MQTT; is this the right port, and does it want TLS?"},
+    {UVMQTT_EPROTOCOL, 0, "the server broke the MQTT standard"},
+    {UVMQTT_EINSECURE, 0,
+     "credentials would travel in clear text; use mqtts:// or wss://, or set "
+     ".plain_credentials to allow it"},
+    {UVMQTT_EKEEPALIVE, 0,
+     "no answer to PINGREQ; the server or the network is gone"},
+    {UVMQTT_ESTALLED, 0,
+     "the server or the network takes no more bytes; see .write_timeout"},
+    {UVMQTT_ETOOBIG, 0, "a packet was larger than .maximum_packet_size"},
+    {UV_ECONNREFUSED, 0, "nothing listens at this address and port"},
+    {UV_ETIMEDOUT, 0, "no answer in time; is a firewall in the way?"},
+    {UV_EOF, 0, "the server closed the connection"},
+    {UV_ECONNRESET, 0, "the server reset the connection"},
+    {UV_EAI_NONAME, 0, "this host name is not known"},
+    {UV_EAI_NODATA, 0, "this host name has no address"},
+    {UV_EAI_AGAIN, 0, "the name server does not answer"},
+    {UV_ENETUNREACH, 0, "there is no network to this address"},
+    {UV_EHOSTUNREACH, 0, "there is no way to this address"},
+    {UV_EMFILE, 0, "this process has too many files open; see ulimit -n"},
+    {UV_ENFILE, 0, "this system has too many files open"},
+    {UV_ENOMEM, 0, "out of memory"},
+};
+
+/* What a code means only there. */
+static const struct {
+  int code;
+  uvmqtt_phase_t phase;
+  const char *text;
+} by_phase[] = {
+    {UV_ETIMEDOUT, UVMQTT_PHASE_PREPARE,
+     ".on_before_connect was not answered with uvmqtt_go in time"},
+    {UV_ETIMEDOUT, UVMQTT_PHASE_RESOLVE, "the name server does not answer"},
+    {UV_ETIMEDOUT, UVMQTT_PHASE_TLS,
+     "no TLS handshake in time; does this port speak TLS?"},
+    {UV_ETIMEDOUT, UVMQTT_PHASE_HANDSHAKE,
+     "no CONNACK in time; is this an MQTT port, and does it want TLS?"},
+    {UV_EOF, UVMQTT_PHASE_TLS,
+     "the server closed during the TLS handshake; does this port speak TLS?"},
+    {UV_ECONNRESET, UVMQTT_PHASE_TLS,
+     "the server reset the connection during the TLS handshake; does this "
+     "port speak TLS?"},
+    {UV_EOF, UVMQTT_PHASE_HANDSHAKE,
+     "the server closed without an answer to CONNECT; is this an MQTT port, "
+     "and does it want TLS?"},
+    {UV_ECONNRESET, UVMQTT_PHASE_HANDSHAKE,
+     "the server reset the connection without an answer to CONNECT; is this "
+     "an MQTT port, and does it want TLS?"},
+    {UV_ECONNREFUSED, UVMQTT_PHASE_PROXY,
+     "nothing listens at the address and port of the proxy"},
+};
+
+/* Who answers CONNECT with this is no MQTT server. */
+static const struct {
+  const char *bytes;
+  size_t n;
+  const char *text;
+} by_first[] = {
+    {"\x15\x03", 2, "this port wants TLS: use mqtts:// (or wss://)"},
+    {"HTTP/", 5,
+     "this port speaks HTTP, not plain MQTT; for MQTT over WebSocket use ws:// "
+     "(or wss://)"},
+    {"SSH-", 4, "this port speaks SSH, not MQTT"},
+    {"AMQP", 4, "this port speaks AMQP, not MQTT"},
+    {"220 ", 4, "this port speaks SMTP or FTP, not MQTT"},
+};
+
+/* X509_V_ERR_... of OpenSSL, whose numbers never change. */
+static const struct {
+  int verify_code;
+  const char *text;
+} by_verify_code[] = {
+    {2, "the certificate of an authority in the chain is missing"},
+    {3, "there is no revocation list for this certificate"},
+    {9, "the certificate is not valid yet; is this machine's clock right?"},
+    {10, "the certificate has expired; is this machine's clock right?"},
+    {12, "the revocation list has expired"},
+    {18, "the server's certificate is signed by itself; to trust it make it "
+         "your CA"},
+    {19, "the chain ends in a root that is not trusted here; give it as your "
+         "CA"},
+    {20, "the authority that signed the certificate is not trusted here; give "
+         "it as your CA, or the server must send the whole chain"},
+    {21, "the chain is incomplete and cannot be verified; the server must send "
+         "all of it"},
+    {22, "the chain of certificates is too long"},
+    {23, "the certificate has been revoked"},
+    {24, "a certificate in the chain may not sign others"},
+    {26, "the certificate is not for servers"},
+    {62, "the certificate is for another name"},
+    {64, "the certificate is for another address"},
+    {66, "the server's key is too short to be safe"},
+    {67, "the key of an authority in the chain is too short to be safe"},
+    {68, "a signature in the chain is too weak to be safe"},
+};
+
+/* TLS alerts (RFC 8446, 6.2). */
+static const struct {
+  int alert;
+  const char *text;
+} by_alert[] = {
+    {40, "the server and we share no TLS parameters, or it wants a client "
+         "certificate"},
+    {42, "the server does not accept our certificate"},
+    {43, "the server does not accept this type of certificate"},
+    {44, "the server says that our certificate was revoked"},
+    {45, "the server says that our certificate has expired"},
+    {46, "the server does not accept our certificate"},
+    {48, "the server does not know the authority that signed our certificate"},
+    {49, "the server does not allow our certificate"},
+    {51, "a signature or key did not match; are certificate and key, or the "
+         "PSK, the right ones?"},
+    {70, "the server wants another version of TLS"},
+    {71, "the server finds our TLS parameters too weak"},
+    {80, "the server failed inside"},
+    {112, "the server does not know this host name"},
+    {115, "the server does not know this PSK identity"},
+    {116, "the server wants a client certificate"},
+    {120, "the server does not offer this ALPN protocol"},
+};
+
+/* Replies on the way. */
+static const struct {
+  uvmqtt_phase_t phase;
+  int least, most;
+  const char *text;
+} by_status[] = {
+    {UVMQTT_PHASE_PROXY, 1, 1, "the proxy failed"},
+    {UVMQTT_PHASE_PROXY, 2, 2, "the proxy does not allow this connection"},
+    {UVMQTT_PHASE_PROXY, 3, 4, "the proxy does not reach the server"},
+    {UVMQTT_PHASE_PROXY, 5, 5,
+     "nothing listens at the server's address and port, says the proxy"},
+    {UVMQTT_PHASE_PROXY, 6, 6, "the server did not answer the proxy in time"},
+    {UVMQTT_PHASE_PROXY, 7, 8, "this SOCKS proxy cannot do that"},
+    {UVMQTT_PHASE_PROXY, 255, 255,
+     "the proxy wants a user name and a password, or others than these"},
+    {UVMQTT_PHASE_PROXY, 401, 401,
+     "the proxy wants a user name and a password, or others than these"},
+    {UVMQTT_PHASE_PROXY, 407, 407,
+     "the proxy wants a user name and a password, or others than these"},
+    {UVMQTT_PHASE_PROXY, 403, 405, "the proxy does not allow this connection"},
+    {UVMQTT_PHASE_PROXY, 500, 599, "the proxy does not reach the server"},
+    {UVMQTT_PHASE_WEBSOCKET, 200, 299,
+     "a web server answers, but there is no WebSocket at this path; brokers "
+     "often use /mqtt"},
+    {UVMQTT_PHASE_WEBSOCKET, 300, 399,
+     "the web server sends us to another URL, which is not followed"},
+    {UVMQTT_PHASE_WEBSOCKET, 400, 400,
+     "the web server does not take this for WebSocket; is it the right port?"},
+    {UVMQTT_PHASE_WEBSOCKET, 401, 403,
+     "the web server wants credentials, or other headers than these"},
+    {UVMQTT_PHASE_WEBSOCKET, 404, 405,
+     "there is no WebSocket at this path; brokers often use /mqtt"},
+    {UVMQTT_PHASE_WEBSOCKET, 426, 426,
+     "the web server wants another version of WebSocket or HTTP"},
+    {UVMQTT_PHASE_WEBSOCKET, 500, 599,
+     "the web server does not reach the broker behind it"},
+};
+
+#define EACH(i, table)                                                         \
+  size_t i = 0;                                                                \
+  i < sizeof table / sizeof table[0];                                          \
+  i++
+
+static const char *hint_of_code(const struct um_hint_facts *f) {
+  for (EACH(i, by_phase))
+    if (by_phase[i].code == f->code && by_phase[i].phase == f->phase &&
+        f->reason == 0)
+      return by_phase[i].text;
+  for (EACH(i, by_code))
+    if ((by_code[i].code == 0 || by_code[i].code == f->code) &&
+        (by_code[i].reason == 0 || by_code[i].reason == f->reason))
+      return by_code[i].text;
+  return uvmqtt_strerror(f->code);
+}
+
+/* Whatever came instead of CONNACK. */
+static const char *hint_of_first(const struct um_hint_facts *f) {
+  if (f->phase != UVMQTT_PHASE_HANDSHAKE || f->reason != 0)
+    return NULL;
+  for (EACH(i, by_first))
+    if (f->n_first >= by_first[i].n &&
+        memcmp(f->first, by_first[i].bytes, by_first[i].n) == 0)
+      return by_first[i].text;
+  return NULL;
+}
+
+/* Plain text where a TLS record was due. */
+static bool is_no_tls(const struct um_fault *fault) {
+  return strstr(fault->text, "wrong version number") != NULL ||
+         strstr(fault->text, "packet length too long") != NULL ||
+         strstr(fault->text, "http request") != NULL;
+}
+
+static const char *expired(const struct um_fault *fault, char *buffer) {
+  char subject[UM_FAULT_TEXT];
+  um_text_copy(subject, sizeof subject, fault->subject);
+  snprintf(buffer, UM_HINT_MAX,
+           "the certificate expired %ld day%s ago%s%.200s; is this machine's "
+           "clock right?",
+           fault->expired_days, fault->expired_days == 1 ? "" : "s",
+           *subject == '\0' ? "" : ": ", subject);
+  return buffer;
+}
+
+static const char *other_names(const struct um_fault *fault, char *buffer) {
+  char names[UM_FAULT_TEXT];
+  um_text_copy(names, sizeof names, fault->names);
+  snprintf(buffer, UM_HINT_MAX, "the certificate is for another name: %s",
+           names);
+  return buffer;
+}
+
+static const char *hint_of_verify_code(const struct um_fault *fault) {
+  for (EACH(i, by_verify_code))
+    if (by_verify_code[i].verify_code == fault->verify_code)
+      return by_verify_code[i].text;
+  return NULL;
+}
+
+static const char *hint_of_certificate(const struct um_fault *fault,
+                                       char *buffer) {
+  if (buffer != NULL && *fault->names != '\0')
+    return other_names(fault, buffer);
+  if (buffer != NULL && fault->expired_days > 0)
+    return expired(fault, buffer);
+  return fault->verify_code == 0 ? NULL : hint_of_verify_code(fault);
+}
+
+static const char *hint_of_alert(const struct um_fault *fault) {
+  for (EACH(i, by_alert))
+    if (by_alert[i].alert == fault->alert)
+      return by_alert[i].text;
+  return NULL;
+}
+
+static const char *hint_of_status(const struct um_hint_facts *f) {
+  int status = f->fault->status;
+  for (EACH(i, by_status))
+    if (by_status[i].phase == f->phase && status >= by_status[i].least &&
+        status <= by_status[i].most)
+      return by_status[i].text;
+  return NULL;
+}
+
+static const char *hint_of_fault(const struct um_hint_facts *f, char *buffer) {
+  const char *hint = NULL;
+  if (f->fault == NULL)
+    return NULL;
+  if (is_no_tls(f->fault))
+    return "this port does not speak TLS: is it the one for mqtt:// (or "
+           "ws://)?";
+  hint = hint_of_certificate(f->fault, buffer);
+  if (hint == NULL)
+    hint = hint_of_status(f);
+  return hint == NULL ? hint_of_alert(f->fault) : hint;
+}
+
+const char *um_hint(const struct um_hint_facts *f, char *buffer) {
+  if (f->code == 0)
+    return "";
+  const char *hint = hint_of_first(f);
+  if (hint == NULL)
+    hint = hint_of_fault(f, buffer);
+  return hint == NULL ? hint_of_code(f) : hint;
+}

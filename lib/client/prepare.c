@@ -1,0 +1,89 @@
+#include "client/prepare.h"
+
+#include "client/client.h"
+#include "client/pump.h"
+#include <string.h>
+
+void um_prepare_note(uvmqtt_t *m) {
+  m->prepare.last_code = m->error.code;
+  m->prepare.last_reason = m->error.reason;
+}
+
+void um_prepare_forget(uvmqtt_t *m) {
+  m->prepare.state = UM_PREPARE_NONE;
+}
+
+uvmqtt_phase_t um_prepare_phase(const uvmqtt_t *m) {
+  return m->options.on_before_connect == NULL ? UVMQTT_PHASE_RESOLVE
+                                              : UVMQTT_PHASE_PREPARE;
+}
+
+void um_prepare_ask(uvmqtt_t *m) {
+  const struct um_url *url = um_redirect_target(m);
+  uvmqtt_attempt_t attempt = {.attempt = m->attempt,
+                              .host = url->host,
+                              .port = url->port,
+                              .last_code = m->prepare.last_code,
+                              .last_reason = m->prepare.last_reason};
+  m->prepare.verdict = 0;
+  m->prepare.state = UM_PREPARE_ANSWERED;
+  if (m->options.on_before_connect == NULL)
+    return;
+  m->prepare.state = UM_PREPARE_ASKED;
+  m->options.on_before_connect(m, &attempt);
+}
+
+bool um_prepare_answered(uvmqtt_t *m, int *ret_verdict) {
+  if (m->prepare.state != UM_PREPARE_ANSWERED)
+    return false;
+  m->prepare.state = UM_PREPARE_NONE;
+  *ret_verdict = m->prepare.verdict;
+  return true;
+}
+
+/* The answer. */
+
+/* Who says where to go says that redirects are over. */
+static void go_elsewhere(uvmqtt_t *m) {
+  um_redirect_done(m);
+  um_session_new_server(&m->session);
+}
+
+static int apply(uvmqtt_t *m, const uvmqtt_change_t *change) {
+  bool moved;
+  int r = um_options_change(&m->options, change, &moved);
+  if (r)
+    return r;
+  if (moved ||
+      (change->url != NULL && um_redirect_target(m) != &m->options.url))
+    go_elsewhere(m);
+  um_redirect_open(m); /* the session says the new ones */
+  return 0;
+}
+
+static int take_change(const uvmqtt_change_t *from, uvmqtt_change_t *ret) {
+  memset(ret, 0, sizeof *ret);
+  if (from == NULL)
+    return 0;
+  if (from->size == 0 || from->size > sizeof *ret)
+    return UV_EINVAL;
+  memcpy(ret, from, from->size);
+  return ret->refuse > 0 ? UV_EINVAL : 0;
+}
+
+int uvmqtt_go(uvmqtt_t *m, const uvmqtt_change_t *change) {
+  uvmqtt_change_t c;
+  int r = um_usable(m);
+  if (r == 0 && m->prepare.state != UM_PREPARE_ASKED)
+    r = UVMQTT_ESTALE;
+  if (r == 0)
+    r = take_change(change, &c);
+  if (r == 0)
+    r = apply(m, &c);
+  if (r)
+    return r;
+  m->prepare.verdict = c.refuse;
+  m->prepare.state = UM_PREPARE_ANSWERED;
+  um_loop_mark(m->loop, m);
+  return 0;
+}

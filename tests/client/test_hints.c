@@ -1,0 +1,147 @@
+/* One sentence for each error, and the right one. */
+#include "client/hints.h"
+
+#include "net/fault.h"
+#include "support/suite.h"
+#include <string.h>
+#include <uv.h>
+#include <uvmqtt.h>
+
+SUITE(hints);
+
+static char buffer[UM_HINT_MAX];
+
+static void expect(struct um_hint_facts facts, const char *part) {
+  const char *hint = um_hint(&facts, buffer);
+  cr_expect(strstr(hint, part) != NULL, "%s, not %s", hint, part);
+}
+
+Test(hints, there_is_none_when_all_is_well) {
+  struct um_hint_facts none = {.code = 0, .reason = UVMQTT_REASON_BANNED};
+  cr_expect_str_eq(um_hint(&none, buffer), "");
+}
+
+Test(hints, the_server_s_reason_comes_first) {
+  expect((struct um_hint_facts){.code = UVMQTT_EREFUSED,
+                                .phase = UVMQTT_PHASE_HANDSHAKE,
+                                .reason = 0x86},
+         "user name or password");
+  expect((struct um_hint_facts){.code = UVMQTT_EDISCONNECTED,
+                                .phase = UVMQTT_PHASE_ONLINE,
+                                .reason = 0x8E},
+         "same client identifier");
+}
+
+Test(hints, a_code_may_mean_different_things_in_different_phases) {
+  static const struct {
+    int code;
+    uvmqtt_phase_t phase;
+    const char *part;
+  } rows[] = {
+      {UV_ETIMEDOUT, UVMQTT_PHASE_CONNECT, "firewall"},
+      {UV_ETIMEDOUT, UVMQTT_PHASE_RESOLVE, "name server"},
+      {UV_ETIMEDOUT, UVMQTT_PHASE_PREPARE, "uvmqtt_go"},
+      {UV_ETIMEDOUT, UVMQTT_PHASE_HANDSHAKE, "CONNACK"},
+      {UV_EOF, UVMQTT_PHASE_HANDSHAKE, "does it want TLS"},
+      {UV_EOF, UVMQTT_PHASE_TLS, "speak TLS"},
+      {UV_EOF, UVMQTT_PHASE_ONLINE, "closed the connection"},
+      {UV_ECONNREFUSED, UVMQTT_PHASE_CONNECT, "nothing listens"},
+      {UV_ECONNREFUSED, UVMQTT_PHASE_PROXY, "of the proxy"},
+      {UV_EMFILE, UVMQTT_PHASE_CONNECT, "ulimit"},
+  };
+  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+    expect((struct um_hint_facts){.code = rows[i].code, .phase = rows[i].phase},
+           rows[i].part);
+}
+
+Test(hints, there_is_one_for_every_code) {
+#define X(name, number, text) number,
+  static const int codes[] = {UVMQTT_ERRNO_MAP(X)};
+#undef X
+  for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
+    struct um_hint_facts facts = {.code = codes[i]};
+    cr_expect_gt(strlen(um_hint(&facts, buffer)), 5, "%d", codes[i]);
+  }
+}
+
+/* Pain 17: what speaks there when it is not MQTT. */
+Test(hints, the_first_bytes_tell_who_speaks) {
+  static const struct {
+    const char *bytes, *part;
+  } rows[] = {{"\x15\x03\x03", "mqtts://"}, {"HTTP/1.1", "ws://"},
+              {"SSH-2.0-", "SSH"},          {"220 mail", "SMTP"},
+              {"\x90\x03", "was not MQTT"}, {"\x15", "was not MQTT"}};
+  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+    expect((struct um_hint_facts){.code = UVMQTT_EMALFORMED,
+                                  .phase = UVMQTT_PHASE_HANDSHAKE,
+                                  .first = (const uint8_t *)rows[i].bytes,
+                                  .n_first = strlen(rows[i].bytes)},
+           rows[i].part);
+  expect((struct um_hint_facts){.code = UVMQTT_EMALFORMED, /* later it is not */
+                                .phase = UVMQTT_PHASE_ONLINE,
+                                .first = (const uint8_t *)"\x15\x03",
+                                .n_first = 2},
+         "was not MQTT");
+}
+
+static void expect_fault(struct um_fault fault, uvmqtt_phase_t phase,
+                         const char *part) {
+  expect((struct um_hint_facts){.code = UV_EPROTO,
+                                .phase = phase,
+                                .fault = &fault},
+         part);
+}
+
+Test(hints, certificates_say_what_is_wrong_with_them) {
+  expect_fault((struct um_fault){.names = "a.example, b.example",
+                                 .verify_code = 62,
+                                 .alert = -1},
+               UVMQTT_PHASE_TLS, "for another name: a.example, b.example");
+  expect_fault((struct um_fault){.names = "a\x1b[31m", .alert = -1},
+               UVMQTT_PHASE_TLS, "name: a?[31m");
+  expect_fault((struct um_fault){.expired_days = 12,
+                                 .subject = "CN=x",
+                                 .verify_code = 10,
+                                 .alert = 45},
+               UVMQTT_PHASE_TLS, "expired 12 days ago: CN=x");
+  expect_fault((struct um_fault){.expired_days = 1, .verify_code = 10},
+               UVMQTT_PHASE_TLS, "expired 1 day ago;");
+  expect_fault((struct um_fault){.verify_code = 18, .alert = 48},
+               UVMQTT_PHASE_TLS, "signed by itself");
+  expect_fault((struct um_fault){.verify_code = 9, .alert = -1},
+               UVMQTT_PHASE_TLS, "not valid yet");
+}
+
+Test(hints, alerts_and_foreign_words_are_understood) {
+  expect_fault((struct um_fault){.alert = 116}, UVMQTT_PHASE_TLS,
+               "wants a client certificate");
+  expect_fault(
+      (struct um_fault){.alert = 40, .text = "ssl: wrong version number"},
+      UVMQTT_PHASE_TLS, "does not speak TLS");
+  expect_fault((struct um_fault){.alert = 1}, UVMQTT_PHASE_TLS,
+               uvmqtt_strerror(UV_EPROTO));
+}
+
+Test(hints, replies_on_the_way_are_understood_in_their_phase) {
+  expect_fault((struct um_fault){.status = 404, .alert = -1},
+               UVMQTT_PHASE_WEBSOCKET, "/mqtt");
+  expect_fault((struct um_fault){.status = 407, .alert = -1},
+               UVMQTT_PHASE_PROXY, "user name and a password");
+  expect_fault((struct um_fault){.status = 5, .alert = -1}, UVMQTT_PHASE_PROXY,
+               "says the proxy");
+  expect_fault((struct um_fault){.status = 502, .alert = -1},
+               UVMQTT_PHASE_WEBSOCKET, "broker behind it");
+}
+
+/* The longest of others' words fits, and without memory there is still one. */
+Test(hints, no_words_are_too_long) {
+  struct um_fault fault = {.expired_days = 100000, .verify_code = 10};
+  memset(fault.subject, 'x', sizeof fault.subject - 1);
+  struct um_hint_facts facts = {
+      .code = UV_EPROTO, .fault = &fault, .phase = UVMQTT_PHASE_TLS};
+  cr_expect(strstr(um_hint(&facts, buffer), "clock right?") != NULL);
+  cr_expect(strstr(um_hint(&facts, NULL), "has expired") != NULL);
+  memset(fault.names, 'x', sizeof fault.names - 1);
+  cr_expect_gt(strlen(um_hint(&facts, buffer)), 255);
+  cr_expect(strstr(um_hint(&facts, NULL), "has expired") != NULL);
+}
