@@ -160,7 +160,6 @@ Test(servers, connack_has_its_own_time) {
   rig_open(&r);
   guest_open(&r, &r.g, &o);
   guest_connect(&r.g);
-  HEARS(&r, "CONNECT ...");
   UNTIL(&r, r.g.n[DISCONNECTED] == 1);
   cr_expect_eq(r.g.error.code, UV_ETIMEDOUT);
   cr_expect_eq(r.g.error.phase, UVMQTT_PHASE_HANDSHAKE);
@@ -173,7 +172,6 @@ Test(servers, all_phases_share_the_time_for_all) {
   rig_open(&r);
   guest_open(&r, &r.g, &o);
   guest_connect(&r.g);
-  HEARS(&r, "CONNECT ...");
   UNTIL(&r, r.g.n[DISCONNECTED] == 1);
   cr_expect_eq(r.g.error.code, UV_ETIMEDOUT);
   rig_close(&r);

@@ -248,7 +248,7 @@ Test(race, a_name_that_takes_long_does_not_hold_the_next_server_back) {
   struct scene s;
   scene_init(&s);
   listen_at(&s, "127.0.0.2");
-  s.r.attempt_delay = SHORT;
+  s.r.attempt_delay = 5 * SHORT;
   race(&s, hosts, 2);
   cr_assert_eq(sockets(&s.r), 0);
   drive(&s.r, CONNECTED, 1);

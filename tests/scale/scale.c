@@ -184,7 +184,10 @@ static size_t held(void) {
 }
 
 static void idle(void) {
-  size_t handles = sizeof(uv_tcp_t) + sizeof(uv_timer_t), before = held();
+  /* two um_handles have an idle handle each, for their turns */
+  size_t handles =
+      sizeof(uv_tcp_t) + sizeof(uv_timer_t) + 2 * sizeof(uv_idle_t);
+  size_t before = held();
   uvmqtt_loop_limits_t limits = {UVMQTT_LOOP_LIMITS_INIT, .handshakes = 1000,
                                  .reconnects = 2000};
   open_clients(CROWD, CROWD_KEEP_ALIVE);
