@@ -343,6 +343,75 @@ Test(tls, a_renewed_certificate_is_used_without_a_new_client) {
   close_all();
 }
 
+/* Who answers is verified by the name by which it was reached. */
+
+static uvmqtt_redirect_verdict_t follow(uvmqtt_t *m,
+                                        const uvmqtt_redirect_t *redirect) {
+  (void)m;
+  (void)redirect;
+  return UVMQTT_REDIRECT_FOLLOW;
+}
+
+static void redirect_to_address(const char *san) {
+  char line[128];
+  open_all();
+  tls_front_use(&front,
+                pki_make(&(struct pki_wish){.cn = "x", .san = san}, &front.ca));
+  uvmqtt_options_t o = secure();
+  o.on_redirect = follow;
+  snprintf(line, sizeof line,
+           "CONNACK reason=0x9d server_reference=127.0.0.1:%u",
+           (unsigned)front.port);
+  guest_open(&r, &r.g, &o);
+  guest_connect(&r.g);
+  HEARS(&r, "CONNECT ...");
+  SAYS(&r, line);
+  UNTIL(&r, r.g.n[DISCONNECTED] == 1);
+}
+
+Test(tls, a_redirect_leads_to_a_server_of_that_name) {
+  redirect_to_address("DNS:localhost,IP:127.0.0.1");
+  HEARS(&r, "CONNECT ...");
+  cr_expect_eq(front.shaken, 2);
+  close_all();
+}
+
+Test(tls, a_redirect_to_another_name_is_refused) {
+  redirect_to_address("DNS:localhost");
+  size_t before = front.plain;
+  UNTIL(&r, r.g.n[DISCONNECTED] == 2);
+  cr_expect_eq(r.g.error.code, UVMQTT_EHOSTNAME);
+  cr_expect_eq(front.plain, before);
+  close_all();
+}
+
+static void second_server(const char *san) {
+  static char url[64];
+  static const char *servers[] = {url};
+  open_all();
+  tls_front_use(&front,
+                pki_make(&(struct pki_wish){.cn = "x", .san = san}, &front.ca));
+  uvmqtt_options_t o = secure();
+  snprintf(url, sizeof url, "mqtts://127.0.0.1:%u", (unsigned)front.port);
+  o.url = "mqtts://localhost:1"; /* nobody listens there */
+  o.servers = servers;
+  o.n_servers = 1;
+  r.b.polite = true;
+  guest_open(&r, &r.g, &o);
+  guest_connect(&r.g);
+  UNTIL(&r, r.g.n[DISCONNECTED] + r.g.n[CONNECTED] >= 1);
+}
+
+Test(tls, each_server_of_a_list_has_its_own_name) {
+  second_server("IP:127.0.0.1");
+  cr_expect_eq(r.g.n[CONNECTED], 1, "%s", r.g.log);
+  close_all();
+  second_server("DNS:localhost");
+  cr_expect_eq(r.g.error.code, UVMQTT_EHOSTNAME, "%s", r.g.log);
+  cr_expect_eq(front.plain, 0);
+  close_all();
+}
+
 /* With SIGPIPE as a host finds it: writing to a peer that has reset must not
  * end the process. */
 Test(tls, a_dead_peer_raises_no_signal) {
