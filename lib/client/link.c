@@ -176,8 +176,10 @@ static void begin_phase(uvmqtt_t *m, int phase, uint32_t ms) {
 void um_link_progress(uvmqtt_t *m) {
   memcpy(m->address, m->stream->address, sizeof m->address);
   um_timings_look(m);
-  if (m->state == UVMQTT_STATE_CONNECTING && m->stream->phase > m->phase)
-    begin_phase(m, m->stream->phase, m->options.handshake_timeout);
+  int phase = m->stream->phase;
+  if (m->state == UVMQTT_STATE_CONNECTING && phase != m->phase &&
+      phase > UVMQTT_PHASE_CONNECT && m->phase != UVMQTT_PHASE_HANDSHAKE)
+    begin_phase(m, phase, m->options.handshake_timeout);
 }
 
 /* The user may close or leave where he is asked; both go on from service. */
