@@ -197,10 +197,13 @@ Test(thread, stop_after_the_client_was_closed_there) {
   uvmqtt_thread_t *t;
   broker_start(&broker);
   uvmqtt_options_t o = options();
+  cr_assert_eq(uv_sem_init(&said, 0), 0);
   cr_assert_eq(uvmqtt_thread_start(&o, NULL, NULL, &t), 0);
   cr_assert_eq(uvmqtt_remote_call(uvmqtt_thread_remote(t), close_it, NULL, 0),
                0);
+  uv_sem_wait(&said);
   cr_assert_eq(uvmqtt_thread_stop(t, 5000), 0);
+  uv_sem_destroy(&said);
   broker_stop(&broker);
 }
 
