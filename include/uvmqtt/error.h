@@ -48,6 +48,7 @@ extern "C" {
   X(EFULL, -5038, "queue is full")                                             \
   X(EDEADLOCK, -5039, "would wait for itself")                                 \
   X(ECONFLICT, -5040, "conflicts with another handler of this filter")         \
+  X(ESTORE, -5041, "the store failed")                                         \
   X(ENOCALLBACK, -5045, "set a message callback before subscribing")           \
   /* TLS; it is never answered with less security */                           \
   X(ETLS, -5050, "TLS failed")                                                 \

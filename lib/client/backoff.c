@@ -77,6 +77,7 @@ enum um_backoff_class um_backoff_class_of(int err, uint8_t reason) {
   case UVMQTT_ECLIENTID:
   case UVMQTT_ENOCLIENTID:
   case UVMQTT_EAUTH:
+  case UVMQTT_ESTORE:
   case UVMQTT_ECERT:
   case UVMQTT_EHOSTNAME:
   case UVMQTT_EPIN:

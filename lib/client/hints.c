@@ -48,6 +48,9 @@ static const struct {
     {UVMQTT_EINSECURE, 0,
      "credentials would travel in clear text; use mqtts:// or wss://, or set "
      ".plain_credentials to allow it"},
+    {UVMQTT_ESTORE, 0,
+     "what is to be kept could not be written; make a new client when the disk "
+     "is well again"},
     {UVMQTT_EKEEPALIVE, 0,
      "no answer to PINGREQ; the server or the network is gone"},
     {UVMQTT_ESTALLED, 0,

@@ -233,9 +233,10 @@ static int64_t next_delay(uvmqtt_t *m, int code) {
   }
   um_verdict_count(m, code, now);
   bool redirected = um_redirect_ended(m, code);
-  if (m->wanted && m->kicked)
+  bool over = code == UVMQTT_ESTORE; /* it will not be better next time */
+  if (m->wanted && m->kicked && !over)
     return 1; /* left and asked for again */
-  if (!m->wanted || !m->options.reconnect)
+  if (!m->wanted || !m->options.reconnect || over)
     return UVMQTT_OFF;
   if (redirected || (m->session.ending.retry_now && !um_verdict_is_poison(m)))
     return 1;

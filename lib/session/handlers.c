@@ -180,6 +180,8 @@ int um_session_handle(struct um_session *s, uint64_t now,
                       void *done_arg, uvmqtt_handler_t **ret) {
   uvmqtt_handler_t *h;
   s->now = now;
+  if (s->journal.broken)
+    return UVMQTT_ESTORE;
   struct um_filter *f = um_filters_find(&s->filters, filter->filter);
   if (f != NULL && conflicts(f, filter, identifier))
     return UVMQTT_ECONFLICT;

@@ -46,7 +46,7 @@ int um_journal_reserve(struct um_journal *j, size_t n) {
 }
 
 void um_journal_put(struct um_journal *j, const struct um_store_op *op) {
-  if (j->commit == NULL)
+  if (j->commit == NULL || j->broken)
     return;
   if (um_journal_reserve(j, 1))
     j->failed = true;
@@ -116,6 +116,8 @@ static void release(struct um_journal *j, size_t n, size_t marks) {
 }
 
 void um_journal_stored(struct um_journal *j, uint64_t batch) {
+  if (j->broken)
+    return;
   if (batch > j->stored)
     j->stored = batch;
   size_t marks = 0, n = 0;
@@ -123,6 +125,22 @@ void um_journal_stored(struct um_journal *j, uint64_t batch) {
     n = j->marks[marks++].end;
   if (marks != 0)
     release(j, n, marks);
+}
+
+void um_journal_break(struct um_journal *j) {
+  if (UM_MUTANT(51)) /* goes on as if it had been stored */
+    return;
+  um_journal_drop(j);
+  j->n = 0;
+  j->broken = j->failed = true;
+}
+
+int um_journal_error(const struct um_journal *j) {
+  return j->broken ? UVMQTT_ESTORE : UM_ENOMEM;
+}
+
+void um_journal_new_connection(struct um_journal *j) {
+  j->failed = j->broken;
 }
 
 void um_journal_drop(struct um_journal *j) {

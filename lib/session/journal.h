@@ -6,6 +6,10 @@
  * go to the out buffer in order. PINGREQ, acknowledgements of QoS 1 and QoS 0
  * messages wait for nothing.
  *
+ * A store that cannot make a batch durable has failed for good (D03 of
+ * research/reliability.md): what it holds is not known, so no byte that depends
+ * on it may leave, and nothing more is handed to it.
+ *
  * With the memory store (no commit hook) there is nothing to wait for and
  * nothing is recorded. */
 #ifndef UM_SESSION_JOURNAL_H
@@ -35,7 +39,8 @@ struct um_store_op {
 };
 
 /* The store's side: make ops[0..n) durable as one transaction, batches in
- * order, then call um_session_stored(batch): inside this call or later. */
+ * order, then call um_session_stored(batch, 0): inside this call or later. With
+ * a negative status it gives up: it is not called again. */
 typedef void (*um_commit_fn)(void *up, const struct um_store_op *ops, size_t n,
                              uint64_t batch);
 
@@ -54,6 +59,7 @@ struct um_journal {
   } * marks;
   size_t n_marks, cap_marks;
   bool failed; /* no memory for a record: the connection must end */
+  bool broken; /* the store failed, for ever; then `failed`, too */
 };
 
 void um_journal_init(struct um_journal *j, um_commit_fn commit, void *up,
@@ -71,6 +77,12 @@ void um_journal_mark(struct um_journal *j);
 /* Hands the batch to the store. At the end of every call into the session. */
 void um_journal_commit(struct um_journal *j);
 void um_journal_stored(struct um_journal *j, uint64_t batch);
+/* The store failed: held bytes go, nothing is recorded or let out any more. */
+void um_journal_break(struct um_journal *j);
+/* Why um_journal_out gave NULL: UVMQTT_ESTORE or UM_ENOMEM. */
+int um_journal_error(const struct um_journal *j);
+/* The next connection may try again what failed for want of memory. */
+void um_journal_new_connection(struct um_journal *j);
 /* The connection is gone: held bytes go with it, records stay. */
 void um_journal_drop(struct um_journal *j);
 

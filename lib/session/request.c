@@ -37,7 +37,9 @@ static int check_size(const struct um_session *s, const struct um_op *op) {
 static int admit(struct um_session *s, struct um_op *op, size_t *ret_victims) {
   if (op == NULL)
     return UM_ENOMEM;
-  int r = um_overflow_admit(&s->outbox, op, ret_victims);
+  int r = s->journal.broken ? UVMQTT_ESTORE : 0;
+  if (r == 0)
+    r = um_overflow_admit(&s->outbox, op, ret_victims);
   if (r == 0 && op->charge > UM_PACKET_MAX) /* no packet is larger than this */
     r = check_size(s, op);
   if (r == 0)

@@ -332,6 +332,8 @@ static int check(const struct um_session *s, const uvmqtt_message_t *m,
   if (has(m, UVMQTT_PROPERTY_RESPONSE_TOPIC) ||
       has(m, UVMQTT_PROPERTY_CORRELATION_DATA))
     return UVMQTT_EPROPERTY;
+  if (s->journal.broken)
+    return UVMQTT_ESTORE;
   if (s->requester.n >= s->config->queue_messages)
     return UVMQTT_EFULL;
   if (s->version != UM_V311)

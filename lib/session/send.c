@@ -66,7 +66,7 @@ int um_send(struct um_session *s, const struct um_packet *p) {
 
 int um_send_guarded(struct um_session *s, const struct um_packet *p) {
   struct um_buf *to = um_journal_out(&s->journal);
-  int r = to == NULL ? UM_ENOMEM : encode(s, to, p);
+  int r = to == NULL ? um_journal_error(&s->journal) : encode(s, to, p);
   if (r == 0)
     um_journal_mark(&s->journal);
   return r;
@@ -79,6 +79,8 @@ int um_send_ack(struct um_session *s, uint8_t type, uint16_t id,
                (UM_MUTANT(7) && type == UVMQTT_PUBCOMP) ||
                (UM_MUTANT(8) && type == UVMQTT_PUBREL);
   bool waits = type != UVMQTT_PUBACK && !early;
+  if (s->journal.failed)
+    return um_journal_error(&s->journal);
   return waits ? um_send_guarded(s, &p) : um_send(s, &p);
 }
 

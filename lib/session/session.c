@@ -127,7 +127,7 @@ void um_session_down(struct um_session *s, uint64_t now, int code) {
   um_auth_down(s, code);
   s->state = UM_SESSION_DOWN;
   s->halted = false;
-  s->journal.failed = false;
+  um_journal_new_connection(&s->journal);
   end_receipts(s, UM_ECONNRESET);
   um_chunk_cut(s);
   drop_bytes(s);
@@ -233,7 +233,7 @@ static int receive(struct um_session *s, struct um_span frame) {
 /* A whole packet, the header of a large message, or a part of one. */
 static int take(struct um_session *s, int kind, struct um_span frame) {
   int r = kind == UM_FRAME_PART ? um_chunk_part(s, frame) : receive(s, frame);
-  return r == 0 && s->journal.failed ? UM_ENOMEM : r;
+  return r == 0 && s->journal.failed ? um_journal_error(&s->journal) : r;
 }
 
 static bool listening(const struct um_session *s) {
@@ -242,7 +242,8 @@ static bool listening(const struct um_session *s) {
 }
 
 static bool receiving(const struct um_session *s) {
-  return listening(s) && !(s->paused && s->state == UM_SESSION_UP);
+  return listening(s) && !s->journal.failed &&
+         !(s->paused && s->state == UM_SESSION_UP);
 }
 
 /* Codes below EREFUSED in the table are the peer's violations. */
@@ -344,7 +345,8 @@ int um_session_drain(struct um_session *s, uint64_t now) {
   um_send_waiting(s);
   um_journal_commit(&s->journal);
   bool connected = s->state == UM_SESSION_GREETING || s->state == UM_SESSION_UP;
-  return connected && (r || s->journal.failed) ? fail(s, UM_ENOMEM) : 0;
+  bool over = connected && (r || s->journal.failed);
+  return over ? fail(s, um_journal_error(&s->journal)) : 0;
 }
 
 void um_session_written(struct um_session *s, size_t n) {
@@ -385,9 +387,12 @@ uint64_t um_session_deadline(const struct um_session *s) {
   return a < b ? a : b;
 }
 
-void um_session_stored(struct um_session *s, uint64_t batch) {
+void um_session_stored(struct um_session *s, uint64_t batch, int status) {
   size_t before = s->out.len;
-  um_journal_stored(&s->journal, batch);
+  if (status)
+    um_journal_break(&s->journal);
+  else
+    um_journal_stored(&s->journal, batch);
   if (s->out.len == before)
     return;
   s->appended += s->out.len - before;

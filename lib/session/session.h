@@ -131,6 +131,7 @@ struct um_session {
                           report it with what was lost: */
   bool lenient;        /* the server broke our Receive Maximum in this session:
                           see deliver.c */
+  bool given_up;       /* the store failed, and all that was held has ended */
   size_t lost_messages;
   bool fell_back;   /* VERSION_FALLBACK is due in settle */
   bool rearm;       /* the deadline moved to a later time worth a timer */
@@ -180,7 +181,7 @@ void um_session_done(struct um_session *s);
 void um_session_opening(struct um_session *s);
 /* The server is another one than before: a fall-back to 3.1.1 is forgotten. */
 void um_session_new_server(struct um_session *s);
-/* The transport is connected: encodes CONNECT. UM_ENOMEM. */
+/* The transport is connected: encodes CONNECT. UM_ENOMEM, UVMQTT_ESTORE. */
 int um_session_up(struct um_session *s, uint64_t now);
 /* The transport is gone. code: why, UM_EOF or UM_ECONNRESET when the peer
  * closed it (that counts for the fall-back), anything else, 0 when we did.
@@ -203,7 +204,8 @@ void um_session_resume(struct um_session *s, uint64_t now);
 bool um_session_paused(const struct um_session *s); /* wants no bytes now */
 int um_session_read_on(struct um_session *s, uint64_t now); /* as feed */
 /* Moves waiting requests into out while it holds less than UM_OUT_ENOUGH. 0, or
- * UM_ENOMEM when the journal could not be kept: as an error of feed. */
+ * UM_ENOMEM or UVMQTT_ESTORE when the journal could not be kept: as an error of
+ * feed. */
 int um_session_drain(struct um_session *s, uint64_t now);
 /* The kernel took n more bytes. */
 void um_session_written(struct um_session *s, size_t n);
@@ -217,12 +219,16 @@ uint64_t um_session_deadline(const struct um_session *s); /* UM_NEVER */
 void um_session_settle(struct um_session *s);
 bool um_session_unsettled(const struct um_session *s); /* settle has work */
 void um_session_halt(struct um_session *s);
-/* The store answered for this batch. */
-void um_session_stored(struct um_session *s, uint64_t batch);
+/* The store answered for this batch and all before it: 0. Or it has failed, a
+ * negative status: from now on nothing leaves that is to be stored first, and
+ * no acknowledgement; the next drain, or feed, ends the connection with
+ * UVMQTT_ESTORE, as does every later up; the next settle completes with it all
+ * that is held; requests are refused with it. Legal anywhere. */
+void um_session_stored(struct um_session *s, uint64_t batch, int status);
 
 /* Requests; arguments are checked by the caller with wire/packet.h. 0 or
- * UVMQTT_EFULL, UM_ENOTCONN (refuse_offline_qos0), UM_ENOMEM. Nothing completes
- * inside. */
+ * UVMQTT_EFULL, UM_ENOTCONN (refuse_offline_qos0), UVMQTT_ESTORE, UM_ENOMEM.
+ * Nothing completes inside. */
 int um_session_publish(struct um_session *s, uint64_t now,
                        const uvmqtt_message_t *m, uvmqtt_request_cb cb,
                        void *arg, uint64_t *ret_id);

@@ -45,9 +45,21 @@ static bool water_due(const struct um_session *s) {
   return s->high ? held <= c->low_water : held >= c->high_water;
 }
 
+static bool store_failed(const struct um_session *s) {
+  return s->journal.broken && !s->given_up;
+}
+
+/* All that was accepted; later requests are refused, drain ends the
+ * connection. */
+static void give_up(struct um_session *s) {
+  s->given_up = true;
+  um_requester_cancel_all(s, UVMQTT_ESTORE);
+  um_outbox_cancel_all(&s->outbox, UVMQTT_ESTORE);
+}
+
 bool um_session_unsettled(const struct um_session *s) {
   uint64_t id;
-  return s->fell_back || s->chunk.aborted ||
+  return s->fell_back || store_failed(s) || s->chunk.aborted ||
          first_done(s, UINT64_MAX) != NULL ||
          first_cut(s, UINT64_MAX) != NULL || water_due(s) ||
          um_due_first(s, UINT64_MAX) != NULL || receipt_due(s, UINT64_MAX, &id);
@@ -76,7 +88,8 @@ static void tell_unrestored(struct um_session *s, const struct um_op *op) {
 }
 
 static bool is_restore(const struct um_op *op) {
-  return op->id == 0 && op->status != 0 && op->status != UM_ECANCELED;
+  return op->id == 0 && op->status != 0 && op->status != UM_ECANCELED &&
+         op->status != UVMQTT_ESTORE;
 }
 
 static void deliver_op(struct um_session *s, struct um_op *op) {
@@ -142,6 +155,8 @@ static void tell_water(struct um_session *s) {
 
 void um_session_settle(struct um_session *s) {
   uint64_t limit = s->next_id; /* what callbacks ask for waits */
+  if (store_failed(s))
+    give_up(s);
   if (s->fell_back && !s->halted)
     tell_fall_back(s);
   tell_water(s);

@@ -33,6 +33,7 @@
  *   pause, resume              um_session_pause; um_session_resume and read_on
  *   kernel stop | kernel go    does the kernel take bytes by itself?
  *   written N                  it takes N
+ *   store fails                for good (store=late)
  *   store done [N]             all, or N, batches are durable (store=late)
  *   on EVENT do STEP           once, inside the next such event: a request,
  *                              ack, auth, leave, cancel_all, halt, pause or

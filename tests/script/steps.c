@@ -192,7 +192,11 @@ static void step_written(struct player *p, struct words *w, const char *rest) {
 
 static void step_store(struct player *p, struct words *w, const char *rest) {
   (void)rest;
-  witness_store_done(p, w->n > 2 ? strtoull(w->word[2], NULL, 10) : UINT64_MAX);
+  if (w->n > 1 && strcmp(w->word[1], "fails") == 0)
+    witness_store_fails(p);
+  else
+    witness_store_done(p,
+                       w->n > 2 ? strtoull(w->word[2], NULL, 10) : UINT64_MAX);
 }
 
 static void step_config(struct player *p, struct words *w, const char *rest) {

@@ -235,13 +235,19 @@ void witness_commit(void *up, const struct um_store_op *ops, size_t n,
   if (p->late_store)
     return;
   p->answered = batch;
-  um_session_stored(&p->s, batch);
+  um_session_stored(&p->s, batch, 0);
+}
+
+void witness_store_fails(struct player *p) {
+  player_enter(p);
+  um_session_stored(&p->s, p->answered + 1, UVMQTT_ESTORE);
+  player_leave(p);
 }
 
 void witness_store_done(struct player *p, uint64_t n) {
   while (n-- > 0 && p->answered < p->committed) {
     player_enter(p);
-    um_session_stored(&p->s, ++p->answered);
+    um_session_stored(&p->s, ++p->answered, 0);
     player_leave(p);
   }
 }

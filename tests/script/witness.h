@@ -10,5 +10,6 @@ void witness_commit(void *up, const struct um_store_op *ops, size_t n,
                     uint64_t batch);
 /* n batches more are durable. */
 void witness_store_done(struct player *p, uint64_t n);
+void witness_store_fails(struct player *p); /* for good */
 
 #endif

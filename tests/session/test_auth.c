@@ -167,7 +167,7 @@ Test(auth, the_secret_of_connect_is_wiped_where_it_waited) {
   cr_assert_eq(s.out.len, 0);
   cr_assert(holds(um_buf_head(&s.journal.held), s.journal.held.len, SECRET));
   um_buf_release(&s.out); /* as the pump does while it is empty */
-  um_session_stored(&s, committed);
+  um_session_stored(&s, committed, 0);
   cr_assert(holds(um_buf_head(&s.out), s.out.len, SECRET));
   cr_assert_null(s.journal.held.data);
   sent();

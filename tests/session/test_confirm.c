@@ -163,7 +163,7 @@ Test(confirm, ends_the_connection_when_there_is_still_no_memory) {
 Test(confirm, accepts_nothing_that_it_cannot_note) {
   events.commit = on_commit;
   open_session(UVMQTT_VERSION_5);
-  um_session_stored(&s, 99);
+  um_session_stored(&s, 99, 0);
   uint8_t connack[] = {0x20, 3, 0, 0, 0};
   if (s.state == UM_SESSION_GREETING)
     um_session_feed(&s, CLOCK_START, connack, sizeof connack);

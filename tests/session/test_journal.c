@@ -197,3 +197,21 @@ Test(journal, loses_no_order_when_marks_are_many) {
   expect("abcdefghijklmnopqrst");
   end();
 }
+
+Test(journal, that_is_broken_lets_nothing_out_and_stores_nothing) {
+  begin(late);
+  record();
+  write("a");
+  um_journal_commit(&j);
+  um_journal_break(&j);
+  um_journal_stored(&j, 1);
+  expect("");
+  cr_assert_null(um_journal_out(&j));
+  cr_assert_eq(um_journal_error(&j), UVMQTT_ESTORE);
+  record();
+  um_journal_commit(&j);
+  um_journal_new_connection(&j);
+  cr_assert_null(um_journal_out(&j));
+  cr_assert_eq(n_batches, 1);
+  end();
+}
