@@ -254,8 +254,8 @@ int um_recv_auth(struct um_session *s, struct um_packet *p) {
     r = go_on(s, p);
   } else {
     s->auth.turn = UM_AUTH_NOBODY;
+    finish(s, 0, p->reason); /* settle tells; the event may ask anew */
     tell(s, UVMQTT_AUTH_SUCCESS, p->properties, p->n_properties);
-    finish(s, 0, p->reason);
   }
   um_auth_wipe_received(p);
   return r;
