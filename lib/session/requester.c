@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include "base/err.h"
+#include "session/pending.h"
 #include "session/send.h"
 #include "wire/topic.h"
 #include <assert.h>
@@ -440,14 +441,18 @@ static void on_reply(uvmqtt_t *m, const uvmqtt_message_t *reply, void *arg) {
 
 /* Ending. */
 
-size_t um_requester_left(const struct um_requester *q) {
-  const struct um_list *l;
+/* At QoS 0 the PUBLISH may be in a buffer, where no list has it. */
+static bool is_left(const struct um_session *s, const struct um_request *r) {
+  return !r->over && (r->publish_id == 0 ||
+                      um_pending_find(&s->outbox, r->publish_id) == NULL);
+}
+
+size_t um_requester_left(const struct um_session *s) {
+  const struct um_list *l, *all = &s->requester.requests;
   size_t n = 0;
-  for (l = q->requests.next; l != &q->requests; l = l->next) {
-    const struct um_request *r =
-        um_list_of((struct um_list *)(uintptr_t)l, struct um_request, all);
-    n += !r->over && r->publish_id == 0;
-  }
+  for (l = all->next; l != all; l = l->next)
+    n += is_left(s, um_list_of((struct um_list *)(uintptr_t)l,
+                               struct um_request, all));
   return n;
 }
 

@@ -45,9 +45,9 @@ void um_requester_done(struct um_session *s);
 void um_requester_online(struct um_session *s);
 uint64_t um_requester_deadline(const struct um_requester *r); /* or UM_NEVER */
 void um_requester_tick(struct um_session *s);
-/* Requests that wait for something other than their PUBLISH: the SUBACK or the
- * answer. */
-size_t um_requester_left(const struct um_requester *r);
+/* Requests that the outbox does not hold, as it does while their PUBLISH waits
+ * or is not acknowledged: they wait for the SUBACK or the answer. */
+size_t um_requester_left(const struct um_session *s);
 void um_requester_cancel_all(struct um_session *s, int status);
 /* UM_ENOENT: no such request. Its callback will hear UM_ECANCELED. */
 int um_requester_cancel(struct um_session *s, uint64_t id);

@@ -260,6 +260,8 @@ static int fail(struct um_session *s, int err) {
   struct um_packet p = {.type = UVMQTT_DISCONNECT,
                         .reason = um_reason_of_violation(answer)};
   um_journal_drop(&s->journal);
+  if (err == UVMQTT_ESTORE) /* nor what waits for the kernel: it is told over */
+    um_buf_consume(&s->out, s->out.len);
   bool may = s->version == UM_V5 || UM_MUTANT(10); /* cancels the Will */
   if (is_violation(answer) && may)                 /* [MQTT-4.13.2-1/5] */
     um_send(s, &p);
@@ -411,12 +413,12 @@ bool um_session_flushed(const struct um_session *s) {
 
 /* What is detached nobody waits for. */
 bool um_session_drained(const struct um_session *s) {
-  return s->outbox.n_waiting == 0 && um_requester_left(&s->requester) == 0 &&
+  return s->outbox.n_waiting == 0 && um_requester_left(s) == 0 &&
          s->outbox.n_inflight == s->outbox.n_detached;
 }
 
 size_t um_session_left(const struct um_session *s) {
-  return um_pending_count(&s->outbox) + um_requester_left(&s->requester);
+  return um_pending_count(&s->outbox) + um_requester_left(s);
 }
 
 void um_session_cancel_all(struct um_session *s, int status) {

@@ -425,6 +425,8 @@ Test(requester, holds_up_leaving_while_an_answer_is_awaited) {
   open_mailbox();
   cr_assert(um_session_drained(&st.session));
   ask("r", 0, 0);
+  cr_assert_not(um_session_drained(&st.session)); /* in the out buffer */
+  cr_assert_eq(um_session_left(&st.session), 1);
   HEARS(&st, ASKS(""));
   stage_settle(&st); /* the kernel has it */
   cr_assert_not(um_session_drained(&st.session));
