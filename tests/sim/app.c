@@ -2,22 +2,21 @@
 
 #include "sim/memory.h"
 #include "sim/world.h"
-#include <stdio.h>
-
-/* Passed so that the library has something to call; app_completed is told. */
-static void on_completion(uvmqtt_t *m, const uvmqtt_result_t *r, void *arg) {
-  (void)m;
-  (void)r;
-  (void)arg;
-}
 
 static void begin_client(struct world *w) {
-  w->app.blocks_before = memory.blocks;
-  w->app.first_request = (uint32_t)w->ledger.n_requests;
-  memset(w->app.subscribed, 0, sizeof w->app.subscribed);
-  memset(w->app.unknown, 0, sizeof w->app.unknown);
-  memset(w->app.sub_request, 0, sizeof w->app.sub_request);
-  w->app.paused = w->app.unsure = false;
+  struct app *a = &w->app;
+  a->blocks_before = memory.blocks;
+  a->first_request = (uint32_t)w->ledger.n_requests;
+  memset(a->subscribed, 0, sizeof a->subscribed);
+  memset(a->unknown, 0, sizeof a->unknown);
+  memset(a->sub_request, 0, sizeof a->sub_request);
+  memset(a->handlers, 0, sizeof a->handlers);
+  memset(&a->dispatch, 0, sizeof a->dispatch);
+  memset(&a->auth, 0, sizeof a->auth);
+  a->paused = a->unsure = a->left = a->high = false;
+  a->n_tokens = 0;
+  a->parts_total = 0;
+  bytes_clear(&a->parts);
   driver_new(w);
   judge_reset(w);
 }
@@ -26,106 +25,12 @@ static void begin_again(struct world *w, void *arg, uint64_t n) {
   (void)arg;
   (void)n;
   begin_client(w);
-  driver_connect(w);
-}
-
-/* Requests: the ledger knows them before the library does, as bytes may leave
- * inside the call. */
-
-static uint32_t enter_request(struct world *w, struct request r) {
-  r.accepted = w->clock.now;
-  r.life = w->driver.life;
-  r.accepting = true;
-  r.allowed = 1;
-  w->app.in_call = true;
-  return ledger_add_request(w, &r);
-}
-
-static void leave_request(struct world *w, uint32_t number, int status,
-                          uint64_t id) {
-  struct request *r = &w->ledger.requests[number];
-  w->app.in_call = false;
-  r->accepting = false;
-  r->id = id;
-  note(w, "app: request %llu of kind %llu, refused with -%llu", number, r->kind,
-       (uint64_t)-status);
-  note(w, "  filter %llu topic %llu QoS %llu", r->filter, r->topic, r->qos);
-  if (status != 0 && r->written != 0)
-    violation(w, "I9", "request %llu was refused and sent", number, 0, 0);
-  if (status != 0)
-    r->completed = 1; /* refused: nothing will come */
-}
-
-static void *arg_of(uint32_t number) {
-  return (void *)(uintptr_t)number;
-}
-
-static void publish(struct world *w) {
-  const struct climate *k = &w->climate;
-  struct request r = {.kind = ASK_PUBLISH,
-                      .topic = (unsigned)roll(w, TOPICS),
-                      .qos = (uint8_t)roll(w, 3),
-                      .retain = chance(w, 100),
-                      .properties = chance(w, 150),
-                      .no_callback = chance(w, 100),
-                      .size = PAYLOAD_LEAST};
-  bool large = chance(w, 30);
-  r.size = (uint32_t)range(w, PAYLOAD_LEAST, large ? k->payload_max : 60);
-  if (chance(w, k->expiring))
-    r.interval = (uint32_t)range(w, 1, 60);
-  uint32_t number = enter_request(w, r);
-  char text[16];
-  snprintf(text, sizeof text, "n%u", number);
-  uvmqtt_property_t p[2];
-  size_t n = 0;
-  if (r.properties)
-    p[n++] = (uvmqtt_property_t)UVMQTT_USER_PROPERTY("k", text);
-  if (r.interval != 0)
-    p[n++] = (uvmqtt_property_t)UVMQTT_PROPERTY_NUM(MESSAGE_EXPIRY_INTERVAL,
-                                                    r.interval);
-  uint8_t *payload = malloc(r.size);
-  if (payload == NULL)
-    abort();
-  payload_write(payload, r.size, 'A', number);
-  uvmqtt_message_t m = {.topic = topics[r.topic],
-                        .payload = {payload, r.size},
-                        .qos = r.qos,
-                        .retain = r.retain,
-                        .dup = chance(w, 50), /* to be ignored */
-                        .properties = p,
-                        .n_properties = n};
-  uint64_t id = 0;
-  int status = driver_publish(w, &m, r.no_callback ? NULL : on_completion,
-                              arg_of(number), &id);
-  memset(payload, 0xEE, r.size); /* copied before the call returned */
-  free(payload);
-  leave_request(w, number, status, id);
-}
-
-static void subscribe(struct world *w) {
-  unsigned f = (unsigned)roll(w, FILTERS);
-  uint8_t qos = (uint8_t)roll(w, 3);
-  uint32_t number = enter_request(
-      w, (struct request){.kind = ASK_SUBSCRIBE, .filter = f, .qos = qos});
-  uvmqtt_subscription_t s = {.filter = filters[f], .qos = qos};
-  uint64_t id = 0;
-  int status = driver_subscribe(w, &s, 1, on_completion, arg_of(number), &id);
-  leave_request(w, number, status, id);
-}
-
-static void unsubscribe(struct world *w) {
-  unsigned f = (unsigned)roll(w, FILTERS);
-  uint32_t number =
-      enter_request(w, (struct request){.kind = ASK_UNSUBSCRIBE, .filter = f});
-  uint64_t id = 0;
-  int status =
-      driver_unsubscribe(w, &filters[f], 1, on_completion, arg_of(number), &id);
-  leave_request(w, number, status, id);
+  call_connect(w);
 }
 
 static void pause_reading(struct world *w, bool on) {
   w->app.paused = on;
-  driver_read(w, !on);
+  call_read(w, !on);
 }
 
 static void unpause(struct world *w, void *arg, uint64_t life) {
@@ -136,12 +41,24 @@ static void unpause(struct world *w, void *arg, uint64_t life) {
 
 static void come_back(struct world *w, void *arg, uint64_t life) {
   (void)arg;
-  if (life == w->driver.life)
-    driver_connect(w);
+  if (life == w->driver.life && !w->store.failed)
+    call_connect(w);
 }
 
 static void leave(struct world *w) {
-  driver_disconnect(w, chance(w, 600));
+  static const uvmqtt_disconnect_mode_t modes[] = {
+      UVMQTT_DISCONNECT_FLUSH, UVMQTT_DISCONNECT_FLUSH, UVMQTT_DISCONNECT_NOW,
+      UVMQTT_DISCONNECT_DRAIN};
+  uint32_t timeout = (uint32_t)(chance(w, 500) ? 0 : range(w, 1, 20000));
+  int r = call_disconnect(w, modes[roll(w, 4)], timeout);
+  if (r != (w->app.left ? UM_EALREADY : 0) && w->driver.alive &&
+      !w->driver.closing)
+    violation(w, "I9", "a disconnect was refused with -%llu", (uint64_t)-r, 0,
+              0);
+  if (r == 0) {
+    w->app.left = true;
+    w->app.left_at = w->clock.now;
+  }
   at(w, w->clock.now + roll(w, 20000), come_back, NULL, w->driver.life);
 }
 
@@ -151,20 +68,18 @@ static void act(struct world *w) {
   if (!w->driver.alive)
     return;
   if (fault(w, k->closes))
-    driver_close(w);
+    call_close(w);
   else if (fault(w, k->leaves))
     leave(w);
   else if (fault(w, k->pauses)) {
     pause_reading(w, true);
     at(w, w->clock.now + roll(w, 10000), unpause, NULL, w->driver.life);
   } else if (chance(w, 20))
-    driver_ping(w);
-  else if (chance(w, 140))
-    subscribe(w);
-  else if (chance(w, 60))
-    unsubscribe(w);
+    call_ping(w);
+  else if (k->manual_ack && chance(w, 300))
+    app_ack_some(w);
   else
-    publish(w);
+    app_ask(w);
 }
 
 void app_act(struct world *w) {
@@ -178,75 +93,91 @@ void app_start(struct world *w) {
   memset(&w->app, 0, sizeof w->app);
   begin_client(w);
   for (int i = 0; i < 3; i++)
-    subscribe(w);
-  driver_connect(w);
+    app_subscribe(w);
+  call_connect(w);
+}
+
+void app_done(struct world *w) {
+  bytes_done(&w->app.parts);
+}
+
+static void ack_rest(struct world *w, void *arg, uint64_t n) {
+  (void)arg;
+  (void)n;
+  if (!w->driver.alive || w->driver.closing)
+    return;
+  app_ack_some(w);
+  at(w, w->clock.now + 200, ack_rest, NULL, 0);
 }
 
 void app_heal(struct world *w) {
   if (!w->driver.alive)
     return;
   pause_reading(w, false);
-  driver_connect(w);
+  call_connect(w);
+  if (w->climate.manual_ack)
+    ack_rest(w, NULL, 0);
 }
 
 /* Only what the callback asked for itself, so that it comes to an end. */
-static void reenter(struct world *w) {
+void app_reenter(struct world *w) {
   if (!w->healed && chance(w, w->climate.reentry))
     act(w);
 }
 
 void app_connected(struct world *w) {
-  reenter(w);
+  app_reenter(w);
 }
 
-void app_message(struct world *w, const uvmqtt_message_t *m) {
-  if (w->app.in_call)
-    violation(w, "I9", "a message is delivered inside a call", 0, 0, 0);
-  if (w->driver.closing) {
-    violation(w, "I9", "a message after close", 0, 0, 0);
+static void close_failed(struct world *w, void *arg, uint64_t life) {
+  (void)arg;
+  if (life != w->driver.life || w->driver.closing)
     return;
-  }
-  judge_message(w, m);
-  reenter(w);
-  judge_message_done(w);
+  if (w->driver.wanted || w->driver.has_stream)
+    violation(w, "I14", "goes on though the store has failed", 0, 0, 0);
+  if (!app_satisfied(w))
+    violation(w, "I9", "a request is held though the store has failed", 0, 0,
+              0);
+  call_close(w);
 }
 
-static void believe(struct world *w, const struct request *r, uint32_t number,
-                    const uvmqtt_result_t *result) {
-  struct app *a = &w->app;
-  if (r->kind == ASK_PUBLISH || number + 1 < a->sub_request[r->filter])
-    return;
-  /* an earlier SUBSCRIBE of it may have been granted, and the answer lost */
-  a->unknown[r->filter] = result->status != 0;
-  if (result->status != 0)
-    return;
-  a->sub_request[r->filter] = number + 1;
-  a->subscribed[r->filter] = r->kind == ASK_SUBSCRIBE;
+/* D03: it is told, and then nothing is left. */
+static void store_failed(struct world *w) {
+  if (!w->store.failed)
+    violation(w, "I10", "the store is said to have failed", 0, 0, 0);
+  at(w, w->clock.now + 200, close_failed, NULL, w->driver.life);
 }
 
-void app_completed(struct world *w, uint32_t number,
-                   const uvmqtt_result_t *result) {
-  if (number >= w->ledger.n_requests) {
-    violation(w, "I9", "a completion of nothing", 0, 0, 0);
-    return;
-  }
-  struct request *r = &w->ledger.requests[number];
-  note(w, "app: request %llu completed with -%llu, reason %llu", number,
-       (uint64_t)-result->status, result->reason);
-  if (w->app.in_call)
-    violation(w, "I9", "request %llu completes inside a call", number, 0, 0);
-  if (++r->completed != 1)
-    violation(w, "I9", "request %llu completes for the time %llu", number,
-              r->completed, 0);
-  if (r->life != w->driver.life || !w->driver.alive)
-    violation(w, "I9", "request %llu completes after the close", number, 0, 0);
-  if (r->id != result->id)
-    violation(w, "I9", "request %llu completes as %llu instead of %llu", number,
-              result->id, r->id);
-  r->status = result->status;
-  judge_completion(w, number, result);
-  believe(w, r, number, result);
-  reenter(w);
+void app_disconnected(struct world *w, int code) {
+  if (code == UVMQTT_ESTORE)
+    store_failed(w);
+  else if (!w->store.failed)
+    app_reenter(w);
+}
+
+void app_left(struct world *w, const struct leave *l, int status,
+              size_t n_left) {
+  note(w, "app: left with -%llu, %llu requests are left", (uint64_t)-status,
+       n_left, 0);
+  if (!w->app.left)
+    violation(w, "I9", "a disconnect ends that nobody asked for", 0, 0, 0);
+  w->app.left = false;
+  if (l->again)
+    judge_kicked(w); /* the wish of long ago */
+}
+
+uvmqtt_redirect_verdict_t app_redirected(struct world *w) {
+  return w->climate.redirect;
+}
+
+void app_water(struct world *w, bool high) {
+  const struct um_outbox *o = &w->driver.session.outbox;
+  if (high == w->app.high)
+    violation(w, "I12", "the water is said to be as it was", 0, 0, 0);
+  if (high && o->n_bytes < w->climate.high_water)
+    violation(w, "I12", "high water at %llu bytes", o->n_bytes, 0, 0);
+  w->app.high = high;
+  app_reenter(w);
 }
 
 void app_notice(struct world *w, const uvmqtt_notice_t *n) {
@@ -263,7 +194,7 @@ void app_notice(struct world *w, const uvmqtt_notice_t *n) {
     w->app.subscribed[f] = false;
     w->app.unknown[f] = true; /* an answer may have been lost before */
   }
-  reenter(w);
+  app_reenter(w);
 }
 
 /* I9, I12 at the end of each client object. */
@@ -273,6 +204,8 @@ void app_closed(struct world *w) {
   for (size_t i = w->app.first_request; i < l->n_requests; i++)
     if (l->requests[i].completed == 0 && !l->requests[i].no_callback)
       violation(w, "I9", "request %llu never completed", i, 0, 0);
+  if (w->app.left)
+    violation(w, "I9", "a disconnect never ended", 0, 0, 0);
   if (memory.blocks != w->app.blocks_before)
     violation(w, "I12", "%llu blocks of memory are left after close",
               memory.blocks - w->app.blocks_before, 0, 0);

@@ -37,6 +37,7 @@ struct bsession {
   struct {
     bool on;
     uint8_t qos;
+    uint32_t identifier;
   } subs[FILTERS];
   struct outgoing *out;
   size_t n_out, cap_out;
@@ -79,7 +80,16 @@ void broker_disconnect(struct world *w, struct conn *c, uint8_t reason);
 void broker_take_over(struct world *w);
 struct conn *broker_client(struct world *w); /* an accepted one, or NULL */
 
-/* For sim/greeting.c and sim/byzantine.c. */
+/* Between its parts: broker.c, greeting.c, outgoing.c, incoming.c, traffic.c,
+ * byzantine.c. */
+/* In its own time, so that answers overtake each other. */
+void broker_answer(struct world *w, struct conn *c, struct answer a);
+void broker_handle(struct world *w, struct conn *c, const struct um_packet *p);
+void broker_acked(struct world *w, struct conn *c, uint16_t pid);
+void broker_received(struct world *w, struct conn *c, uint16_t pid,
+                     uint8_t reason);
+void broker_replies(struct world *w, uint32_t number,
+                    const struct um_packet *p);
 struct bsession *broker_session(struct world *w, struct conn *c);
 void broker_send(struct world *w, struct conn *c, uint8_t first,
                  const struct bytes *body, uint16_t pid, uint8_t reason,

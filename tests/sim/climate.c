@@ -17,7 +17,9 @@ static void draw_client(struct world *w, struct climate *c) {
   c->mode = chance(w, 600)   ? UVMQTT_SESSION_KEEP
             : chance(w, 700) ? UVMQTT_SESSION_RESUME
                              : UVMQTT_SESSION_CLEAN;
-  c->lost = chance(w, 600) ? UVMQTT_LOST_REPUBLISH : UVMQTT_LOST_FAIL;
+  c->lost = chance(w, 600)   ? UVMQTT_LOST_REPUBLISH
+            : chance(w, 500) ? UVMQTT_LOST_FAIL
+                             : UVMQTT_LOST_DROP;
   bool nameless = c->version == UVMQTT_VERSION_5 && chance(w, 150);
   snprintf(c->client_id, sizeof c->client_id, "%s", nameless ? "" : "client");
   c->will = chance(w, 300);
@@ -38,6 +40,19 @@ static void draw_client(struct world *w, struct climate *c) {
   c->reconnect_stable = 10000;
 }
 
+/* Mechanisms that a program may or may not use. */
+static void draw_features(struct world *w, struct climate *c) {
+  c->auth = c->version == UVMQTT_VERSION_5 && chance(w, 250);
+  c->alias_in = (uint16_t)(chance(w, 500) ? 0 : range(w, 1, 6));
+  c->alias_out = (uint16_t)(chance(w, 500) ? 0 : range(w, 1, 8));
+  c->overflow = (uvmqtt_overflow_t)(chance(w, 500) ? 0 : roll(w, 4));
+  c->high_water = chance(w, 500) ? 0 : range(w, 1000, 20000);
+  c->refuse_offline_qos0 = chance(w, 150);
+  c->manual_ack = chance(w, 300);
+  c->chunk_threshold = (uint32_t)(chance(w, 700) ? 0 : range(w, 10, 200));
+  c->redirect = (uvmqtt_redirect_verdict_t)roll(w, 3);
+}
+
 static void draw_store(struct world *w, struct climate *c) {
   c->storing = chance(w, 500)   ? STORE_NONE
                : chance(w, 300) ? STORE_AT_ONCE
@@ -45,6 +60,7 @@ static void draw_store(struct world *w, struct climate *c) {
   c->store_delay =
       (uint32_t)(chance(w, 500) ? range(w, 1, 50) : range(w, 50, 5000));
   c->store_stalls = sometimes(w, 30);
+  c->store_failures = chance(w, 800) ? 0 : (unsigned)range(w, 1, 40);
 }
 
 static void draw_network(struct world *w, struct climate *c) {
@@ -69,7 +85,13 @@ static void draw_broker(struct world *w, struct climate *c) {
   c->echoes = chance(w, 800) ? 0 : (unsigned)range(w, 1, 200);
   c->limits = sometimes(w, 700);
   c->shuffles = chance(w, 300);
-  c->storms = sometimes(w, 200);
+  c->storms = c->manual_ack ? 0 : sometimes(w, 200);
+  c->auth_rounds = (unsigned)(chance(w, 950) ? roll(w, 4) : 40);
+  c->auth_denials = sometimes(w, 200);
+  c->redirects = chance(w, 800) ? 0 : 300;
+  c->aliases = sometimes(w, 900);
+  c->questions = sometimes(w, 200);
+  c->silences = sometimes(w, 300);
   c->ack_delay = (uint32_t)(chance(w, 500)   ? 5
                             : chance(w, 800) ? range(w, 10, 500)
                                              : range(w, 500, 60000));
@@ -86,6 +108,13 @@ static void draw_app(struct world *w, struct climate *c) {
   c->pauses = sometimes(w, 40);
   c->leaves = sometimes(w, 40);
   c->closes = sometimes(w, 25);
+  c->timing_out = sometimes(w, 300);
+  c->cancels = sometimes(w, 100);
+  c->urgencies = sometimes(w, 600);
+  c->handlers = sometimes(w, 150);
+  c->requests = c->client_id[0] == '\0' ? 0 : sometimes(w, 150);
+  c->reauths = c->auth ? sometimes(w, 60) : 0;
+  c->late_acks = sometimes(w, 800);
   c->payload_max = (uint32_t)(chance(w, 900)   ? 300
                               : chance(w, 800) ? 6000
                                                : 100000);
@@ -95,6 +124,7 @@ void climate_draw(struct world *w) {
   struct climate *c = &w->climate;
   memset(c, 0, sizeof *c);
   draw_client(w, c);
+  draw_features(w, c);
   draw_store(w, c);
   draw_network(w, c);
   draw_broker(w, c);

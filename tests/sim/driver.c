@@ -3,8 +3,6 @@
 #include "sim/link.h"
 #include "sim/world.h"
 
-#define LEAVE_TIMEOUT 5000u
-
 /* What the session says. */
 
 static void connected(void *up, const uvmqtt_connack_t *connack) {
@@ -16,7 +14,15 @@ static void connected(void *up, const uvmqtt_connack_t *connack) {
 }
 
 static void message(void *up, const uvmqtt_message_t *m) {
-  app_message(up, m);
+  struct world *w = up;
+  if (!w->driver.closing)
+    app_message(w, m);
+}
+
+static void chunk(void *up, const uvmqtt_chunk_t *c) {
+  struct world *w = up;
+  if (!w->driver.closing)
+    app_chunk(w, c);
 }
 
 static void completed(void *up, uvmqtt_request_cb cb, void *arg,
@@ -30,7 +36,23 @@ static void notice(void *up, const uvmqtt_notice_t *n) {
   struct world *w = up;
   note(w, "notice %llu, messages %llu, subscriptions %llu", n->kind,
        n->n_messages, n->n_subscriptions);
-  app_notice(w, n);
+  if (!w->driver.closing)
+    app_notice(w, n);
+}
+
+static void auth(void *up, const uvmqtt_auth_t *a) {
+  struct world *w = up;
+  struct driver *d = &w->driver;
+  if (!d->closing)
+    app_auth(w, a);
+  if (link_is_leaving(d) && d->state == CONNECTING)
+    um_session_halt(&d->session);
+}
+
+static void water(void *up, bool high) {
+  struct world *w = up;
+  if (!w->driver.closing)
+    app_water(w, high);
 }
 
 /* Birth and end. */
@@ -57,12 +79,25 @@ static void configure(struct world *w) {
       .drop_properties = c->drop_properties,
       .queue_messages = c->queue_messages,
       .queue_bytes = c->queue_bytes,
+      .auth_method = c->auth ? AUTH_METHOD : NULL,
+      .topic_alias_maximum = c->alias_in,
+      .topic_alias_out = c->alias_out,
+      .overflow = c->overflow,
+      .high_water = c->high_water,
+      .low_water = c->high_water / 4,
+      .refuse_offline_qos0 = c->refuse_offline_qos0,
+      .manual_ack = c->manual_ack,
+      .chunk_threshold = c->chunk_threshold,
+      .seed = w->seed,
   };
   d->events = (struct um_session_events){
       .connected = connected,
       .message = message,
+      .chunk = chunk,
       .completed = completed,
       .notice = notice,
+      .auth = auth,
+      .water = water,
       .commit = c->storing == STORE_NONE ? NULL : store_commit,
   };
 }
@@ -92,91 +127,4 @@ void driver_done(struct world *w) {
     um_session_done(&d->session);
   d->alive = false;
   bytes_done(&d->kept);
-}
-
-/* client/client.c */
-
-static bool usable(struct world *w) {
-  return w->driver.alive && !w->driver.closing;
-}
-
-static int accepted(struct world *w, int r) {
-  link_mark(w);
-  if (r == 0)
-    link_relieve(w);
-  return r;
-}
-
-void driver_connect(struct world *w) {
-  struct driver *d = &w->driver;
-  if (!usable(w))
-    return;
-  link_mark(w);
-  d->wanted = true;
-  d->kicked = d->state == WAITING || d->leave.asked;
-  judge_kicked(w);
-}
-
-void driver_disconnect(struct world *w, bool flush) {
-  struct driver *d = &w->driver;
-  if (!usable(w) || d->leave.asked)
-    return;
-  link_mark(w);
-  d->leave.asked = true;
-  d->leave.flush = flush;
-  d->leave.deadline = w->clock.now + LEAVE_TIMEOUT;
-  d->wanted = d->kicked = false;
-}
-
-void driver_close(struct world *w) {
-  if (!usable(w))
-    return;
-  w->driver.closing = true;
-  um_session_halt(&w->driver.session);
-  link_mark(w);
-}
-
-int driver_publish(struct world *w, const uvmqtt_message_t *m,
-                   uvmqtt_request_cb cb, void *arg, uint64_t *ret_id) {
-  if (!usable(w))
-    return UM_ECANCELED;
-  return accepted(w, um_session_publish(&w->driver.session, w->clock.now, m, cb,
-                                        arg, ret_id));
-}
-
-int driver_subscribe(struct world *w, const uvmqtt_subscription_t *list,
-                     size_t n, uvmqtt_request_cb cb, void *arg,
-                     uint64_t *ret_id) {
-  if (!usable(w))
-    return UM_ECANCELED;
-  return accepted(w, um_session_subscribe(&w->driver.session, w->clock.now,
-                                          list, n, NULL, 0, cb, arg, ret_id));
-}
-
-int driver_unsubscribe(struct world *w, const char *const *list, size_t n,
-                       uvmqtt_request_cb cb, void *arg, uint64_t *ret_id) {
-  if (!usable(w))
-    return UM_ECANCELED;
-  return accepted(w, um_session_unsubscribe(&w->driver.session, w->clock.now,
-                                            list, n, NULL, 0, cb, arg, ret_id));
-}
-
-void driver_ping(struct world *w) {
-  if (!usable(w))
-    return;
-  link_mark(w);
-  um_session_ping(&w->driver.session, w->clock.now);
-}
-
-void driver_read(struct world *w, bool on) {
-  if (!usable(w))
-    return;
-  if (on)
-    um_session_resume(&w->driver.session, w->clock.now);
-  else
-    um_session_pause(&w->driver.session, w->clock.now);
-  if (!on)
-    link_steer(w);
-  else
-    link_mark(w);
 }

@@ -1,17 +1,32 @@
-/* sim/driver.h: lib/client/link.c and pump.c on a virtual clock, function by
- * function and with their names: connect, feed, drain, write, tick, settle,
- * down, back-off. What they do with libuv is done with sim/net.h here. Change
- * it with them. */
+/* sim/driver.h: lib/client's link.c, pump.c and client.c on a virtual clock,
+ * function by function and with their names: connect, feed, drain, write, tick,
+ * settle, down, back-off, redirects. What they do with libuv is done with
+ * sim/net.h here. Change it with them. */
 #ifndef SIM_DRIVER_H
 #define SIM_DRIVER_H
 
 #include "client/backoff.h"
 #include "session/session.h"
 #include "sim/bytes.h"
+#include <uvmqtt/client.h>
 
 struct world;
 
 enum link_state { OFFLINE, CONNECTING, ONLINE, DISCONNECTING, WAITING, CLOSED };
+
+/* client/redirect.h; all servers are one. */
+struct redirect {
+  bool moved, moved_secrets, detour, detour_secrets;
+  unsigned in_a_row;
+};
+
+struct leave {
+  bool asked, draining, again;
+  uvmqtt_disconnect_mode_t mode;
+  uint8_t reason;
+  uint64_t deadline;
+  int status;
+};
 
 struct driver {
   struct um_session session;
@@ -24,7 +39,7 @@ struct driver {
   bool dirty, turning;
 
   enum link_state state;
-  bool wanted, kicked, heard_connack, reconnect;
+  bool wanted, kicked, heard_connack;
   uint32_t attempt;
   bool was_stable;
   int error_code;
@@ -33,12 +48,9 @@ struct driver {
   bool overdue;
   unsigned poisoned;
   struct um_backoff backoff;
+  struct redirect redirect;
+  struct leave leave;
   int64_t retry_in;
-  struct {
-    bool asked, flush;
-    uint8_t reason;
-    uint64_t deadline;
-  } leave;
 
   bool has_stream, stream_closing, busy;
   uint64_t conn; /* in sim/net.h */
@@ -52,26 +64,12 @@ struct driver {
 void driver_new(struct world *w);
 void driver_done(struct world *w); /* at the end of a seed, whatever is open */
 
-/* The public calls. */
-void driver_connect(struct world *w);
-void driver_disconnect(struct world *w, bool flush);
-void driver_close(struct world *w);
-int driver_publish(struct world *w, const uvmqtt_message_t *m,
-                   uvmqtt_request_cb cb, void *arg, uint64_t *ret_id);
-int driver_subscribe(struct world *w, const uvmqtt_subscription_t *filters,
-                     size_t n, uvmqtt_request_cb cb, void *arg,
-                     uint64_t *ret_id);
-int driver_unsubscribe(struct world *w, const char *const *filters, size_t n,
-                       uvmqtt_request_cb cb, void *arg, uint64_t *ret_id);
-void driver_ping(struct world *w);
-void driver_read(struct world *w, bool on);
-
 /* From the network. */
 void driver_connected(struct world *w);
 void driver_bytes(struct world *w, uint8_t *data, size_t len);
 void driver_writable(struct world *w);
 void driver_ended(struct world *w, int status);
-/* From the store. */
-void driver_stored(struct world *w, uint64_t batch);
+/* From the store: as um_session_stored. */
+void driver_stored(struct world *w, uint64_t batch, int status);
 
 #endif

@@ -1,5 +1,6 @@
 #include "sim/greeting.h"
 
+#include "sim/authority.h"
 #include "sim/world.h"
 #include <stdio.h>
 
@@ -31,13 +32,21 @@ void greeting_receive(struct world *w, struct conn *c,
                     : (peer->clean ? 0 : UVMQTT_FOREVER);
   peer->receive_maximum =
       (uint16_t)number_of(p, UVMQTT_PROPERTY_RECEIVE_MAXIMUM, 65535);
+  peer->alias_max =
+      (uint16_t)number_of(p, UVMQTT_PROPERTY_TOPIC_ALIAS_MAXIMUM, 0);
+  peer->auth =
+      uvmqtt_property_find(p->properties, p->n_properties,
+                           UVMQTT_PROPERTY_AUTHENTICATION_METHOD) != NULL;
   peer->packet_max =
       v5 ? number_of(p, UVMQTT_PROPERTY_MAXIMUM_PACKET_SIZE, UINT32_MAX)
          : w->climate.packet_max; /* cannot be said: we keep to it */
   note(w, "broker: CONNECT version %llu clean %llu on connection %llu",
        peer->version, peer->clean, c->id);
-  at(w, w->clock.now + roll(w, w->climate.ack_delay / 4 + 1), on_connack, NULL,
-     c->id);
+  if (peer->auth)
+    authority_begin(w, c);
+  else
+    at(w, w->clock.now + roll(w, w->climate.ack_delay / 4 + 1), on_connack,
+       NULL, c->id);
 }
 
 /* Sessions. */
@@ -125,8 +134,14 @@ static void put_number(struct bytes *b, uvmqtt_property_id_t id, unsigned width,
 
 static void draw_terms(struct world *w, struct conn *c) {
   struct terms *t = &c->peer.terms;
-  *t = (struct terms){65535, UINT32_MAX, 2,    true,
-                      true,  true,       true, c->peer.keep_alive};
+  *t = (struct terms){.receive_maximum = 65535,
+                      .packet_max = UINT32_MAX,
+                      .max_qos = 2,
+                      .retain = true,
+                      .wildcard = true,
+                      .shared = true,
+                      .identifier = true,
+                      .keep_alive = c->peer.keep_alive};
   if (c->peer.version != UM_V5)
     return;
   if (chance(w, w->climate.limits))
@@ -140,6 +155,8 @@ static void draw_terms(struct world *w, struct conn *c) {
   t->wildcard = !chance(w, w->climate.limits / 4);
   t->shared = !chance(w, w->climate.limits / 2);
   t->identifier = !chance(w, w->climate.limits / 2);
+  if (chance(w, 600))
+    t->alias_max = (uint16_t)range(w, 1, 5);
   if (chance(w, w->climate.limits))
     t->keep_alive = (uint16_t)(chance(w, 200) ? 0 : range(w, 2, 60));
 }
@@ -160,12 +177,23 @@ static void put_terms(struct bytes *b, const struct conn *c, bool assigned) {
     put_number(b, UVMQTT_PROPERTY_SHARED_SUBSCRIPTION_AVAILABLE, 1, 0);
   if (!t->identifier)
     put_number(b, UVMQTT_PROPERTY_SUBSCRIPTION_IDENTIFIER_AVAILABLE, 1, 0);
+  if (t->alias_max != 0)
+    put_number(b, UVMQTT_PROPERTY_TOPIC_ALIAS_MAXIMUM, 2, t->alias_max);
+  if (c->peer.auth)
+    authority_put(b);
   if (t->keep_alive != c->peer.keep_alive)
     put_number(b, UVMQTT_PROPERTY_SERVER_KEEP_ALIVE, 2, t->keep_alive);
   if (assigned) {
     put8(b, UVMQTT_PROPERTY_ASSIGNED_CLIENT_IDENTIFIER);
     put_text(b, c->peer.client_id);
   }
+}
+
+void greeting_put_reference(struct bytes *to, uint8_t reason) {
+  if (reason != 0x9C && reason != 0x9D)
+    return;
+  put8(to, UVMQTT_PROPERTY_SERVER_REFERENCE);
+  put_text(to, "elsewhere");
 }
 
 static void send_connack(struct world *w, struct conn *c, bool present,
@@ -176,6 +204,7 @@ static void send_connack(struct world *w, struct conn *c, bool present,
   if (c->peer.version == UM_V5) {
     if (reason == 0)
       put_terms(&properties, c, assigned);
+    greeting_put_reference(&properties, reason);
     put_varint(&body, properties.len);
     bytes_add(&body, bytes_head(&properties), properties.len);
   }
@@ -211,6 +240,8 @@ static void not_understood(struct world *w, struct conn *c) {
 static uint8_t reason_to_refuse(struct world *w, const struct conn *c) {
   static const uint8_t v5[] = {0x80, 0x87, 0x88, 0x89, 0x97, 0x9F, 0x8A};
   static const uint8_t v311[] = {2, 3, 4, 5};
+  if (c->peer.version == UM_V5 && chance(w, w->climate.redirects))
+    return chance(w, 500) ? 0x9C : 0x9D;
   return c->peer.version == UM_V5 ? v5[roll(w, sizeof v5)]
                                   : v311[roll(w, sizeof v311)];
 }
@@ -235,17 +266,20 @@ static void welcome(struct world *w, struct conn *c) {
   broker_pump(w, c);
 }
 
-static void on_connack(struct world *w, void *arg, uint64_t id) {
-  struct conn *c = net_find(w, id);
-  (void)arg;
-  if (c == NULL || !c->broker_here || c->peer.leaving)
-    return;
+void greeting_decide(struct world *w, struct conn *c) {
   if (w->climate.old != OLD_NOT && c->peer.version == UM_V5)
     not_understood(w, c);
   else if (fault(w, w->climate.refuses))
     refuse(w, c, reason_to_refuse(w, c));
   else
     welcome(w, c);
+}
+
+static void on_connack(struct world *w, void *arg, uint64_t id) {
+  struct conn *c = net_find(w, id);
+  (void)arg;
+  if (c != NULL && c->broker_here && !c->peer.leaving)
+    greeting_decide(w, c);
 }
 
 /* [MQTT-3.1.2-22/5]: silence for one and a half Keep Alives. */

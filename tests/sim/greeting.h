@@ -10,4 +10,10 @@ void greeting_receive(struct world *w, struct conn *c,
 /* The connection is over: the session rests, or goes. */
 void greeting_end(struct world *w, struct conn *c);
 
+/* It is as authentic as it must be: CONNACK. */
+void greeting_decide(struct world *w, struct conn *c);
+struct bytes;
+/* With 0x9C and 0x9D. */
+void greeting_put_reference(struct bytes *properties, uint8_t reason);
+
 #endif

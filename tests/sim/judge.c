@@ -16,6 +16,7 @@ void judge_done(struct world *w) {
   struct judge *j = &w->judge;
   free(j->flights);
   free(j->open);
+  free(j->held);
   for (size_t i = 0; i < DEBTS; i++)
     free(j->owe[i].items);
   free(j->due.items);
@@ -24,7 +25,7 @@ void judge_done(struct world *w) {
   memory_back(before);
 }
 
-static void *grow(void *p, size_t n, size_t *cap, size_t size) {
+void *judge_grow(void *p, size_t n, size_t *cap, size_t size) {
   if (n < *cap)
     return p;
   *cap = *cap == 0 ? 32 : 2 * *cap;
@@ -34,10 +35,10 @@ static void *grow(void *p, size_t n, size_t *cap, size_t size) {
   return p;
 }
 
-static void queue_add(struct queue *q, struct debt item) {
+void judge_queue_add(struct queue *q, struct debt item) {
   if (q->first == q->n)
     queue_clear(q);
-  q->items = grow(q->items, q->n, &q->cap, sizeof item);
+  q->items = judge_grow(q->items, q->n, &q->cap, sizeof item);
   q->items[q->n++] = item;
 }
 
@@ -45,6 +46,7 @@ static void clear_debts(struct judge *j) {
   for (size_t i = 0; i < DEBTS; i++)
     queue_clear(&j->owe[i]);
   queue_clear(&j->due);
+  j->n_held = 0;
   j->callbacks_due = j->callbacks_done = 0;
 }
 
@@ -63,6 +65,28 @@ void judge_reset(struct world *w) {
   clear_debts(j);
 }
 
+void judge_new_server(struct world *w) {
+  w->judge.fell_back = false;
+}
+
+unsigned judge_urgency(const struct request *r) {
+  static const unsigned by_lane[] = {[UVMQTT_LANE_URGENT] = 0,
+                                     [UVMQTT_LANE_NORMAL] = 1,
+                                     [UVMQTT_LANE_BULK] = 2};
+  return by_lane[r->lane];
+}
+
+bool judge_has_store(const struct world *w) {
+  return w->climate.storing != STORE_NONE;
+}
+
+uint32_t judge_number_of(const struct um_packet *p, uvmqtt_property_id_t id,
+                         uint32_t otherwise) {
+  const uvmqtt_property_t *found =
+      uvmqtt_property_find(p->properties, p->n_properties, id);
+  return found == NULL ? otherwise : found->value.num;
+}
+
 /* Identifiers. */
 
 struct flight *judge_flight(struct world *w, uint16_t pid) {
@@ -76,21 +100,21 @@ struct flight *judge_flight(struct world *w, uint16_t pid) {
 struct flight *judge_add_flight(struct world *w, uint16_t pid, uint8_t kind,
                                 uint32_t number) {
   struct judge *j = &w->judge;
-  j->flights =
-      grow(j->flights, j->n_flights, &j->cap_flights, sizeof j->flights[0]);
+  j->flights = judge_grow(j->flights, j->n_flights, &j->cap_flights,
+                          sizeof j->flights[0]);
   j->flights[j->n_flights] = (struct flight){
       .pid = pid, .kind = kind, .number = number, .order = ++j->order};
   return &j->flights[j->n_flights++];
 }
 
-static void remove_flight(struct world *w, struct flight *f) {
+void judge_remove_flight(struct world *w, struct flight *f) {
   struct judge *j = &w->judge;
   if (f->counted)
     j->unacked--;
   *f = j->flights[--j->n_flights];
 }
 
-static struct request *request_of(struct world *w, const struct flight *f) {
+struct request *judge_request(struct world *w, const struct flight *f) {
   return &w->ledger.requests[f->number];
 }
 
@@ -99,7 +123,7 @@ static struct request *request_of(struct world *w, const struct flight *f) {
 void judge_end_session(struct world *w) {
   struct judge *j = &w->judge;
   for (size_t i = 0; i < j->n_flights; i++) {
-    struct request *r = request_of(w, &j->flights[i]);
+    struct request *r = judge_request(w, &j->flights[i]);
     if (j->flights[i].kind != ASK_PUBLISH)
       continue;
     r->lost = true;
@@ -118,188 +142,12 @@ void judge_given_up(struct world *w, uint32_t number) {
   struct judge *j = &w->judge;
   for (size_t i = 0; i < j->n_flights; i++)
     if (j->flights[i].kind == ASK_PUBLISH && j->flights[i].number == number) {
-      remove_flight(w, &j->flights[i]);
+      judge_remove_flight(w, &j->flights[i]);
       return;
     }
 }
 
-/* The server made a new session for a CONNECT whose CONNACK was lost, so that
- * Session Present speaks of another session than we believe. Nobody can know;
- * what is sent again reaches it a second time. */
-static void masked_loss(struct world *w) {
-  struct judge *j = &w->judge;
-  for (size_t i = 0; i < j->n_flights; i++)
-    if (j->flights[i].kind == ASK_PUBLISH && !j->flights[i].released)
-      request_of(w, &j->flights[i])->allowed++;
-  w->app.unsure = true;
-}
-
-/* What came in. */
-
-static int find_open(const struct judge *j, uint16_t pid) {
-  for (size_t i = 0; i < j->n_open; i++)
-    if (j->open[i].pid == pid)
-      return (int)i;
-  return -1;
-}
-
-bool judge_open(struct world *w, uint16_t pid) {
-  return find_open(&w->judge, pid) >= 0;
-}
-
-static void came_publish(struct world *w, const struct arrival *a) {
-  struct judge *j = &w->judge;
-  uint8_t qos = a->flags >> 1 & 3;
-  bool known = qos == 2 && find_open(j, a->pid) >= 0;
-  struct debt d = {.pid = a->pid, .number = a->message};
-  if (!known) {
-    queue_add(&j->due, d);
-    j->callbacks_due++;
-  }
-  d.callback = j->callbacks_due;
-  if (qos == 2 && !known) {
-    j->open = grow(j->open, j->n_open, &j->cap_open, sizeof j->open[0]);
-    j->open[j->n_open++] = (struct incoming){a->pid, a->message};
-  }
-  if (qos != 0)
-    queue_add(&j->owe[qos == 1 ? OWE_PUBACK : OWE_PUBREC], d);
-}
-
-static void answered(struct world *w, struct flight *f, uint8_t reason) {
-  struct request *r = request_of(w, f);
-  r->answered = true;
-  r->answer = reason;
-  remove_flight(w, f);
-}
-
-static void came_pubrec(struct world *w, const struct arrival *a) {
-  struct judge *j = &w->judge;
-  struct flight *f = judge_flight(w, a->pid);
-  struct debt d = {.pid = a->pid, .reason = f == NULL ? 0x92 : 0};
-  if (f == NULL && a->reason >= 0x80)
-    return;
-  if (f != NULL && a->reason >= 0x80) {
-    answered(w, f, a->reason);
-    return;
-  }
-  queue_add(&j->owe[OWE_PUBREL], d);
-  if (f == NULL)
-    return;
-  request_of(w, f)->received = true;
-  f->released = true;
-  f->order = ++j->order;
-}
-
-static void came_pubrel(struct world *w, const struct arrival *a) {
-  struct judge *j = &w->judge;
-  int i = find_open(j, a->pid);
-  struct debt d = {.pid = a->pid, .reason = i < 0 ? 0x92 : 0};
-  if (i >= 0)
-    j->open[i] = j->open[--j->n_open];
-  queue_add(&j->owe[OWE_PUBCOMP], d);
-}
-
-/* PUBRELs that were not answered are owed again, in the order of PUBREC. */
-static void owe_releases(struct world *w) {
-  struct judge *j = &w->judge;
-  uint64_t last = 0;
-  for (;;) {
-    const struct flight *next = NULL;
-    for (size_t i = 0; i < j->n_flights; i++) {
-      const struct flight *f = &j->flights[i];
-      if (f->released && f->order > last &&
-          (next == NULL || f->order < next->order))
-        next = f;
-    }
-    if (next == NULL)
-      return;
-    last = next->order;
-    queue_add(&j->owe[OWE_PUBREL], (struct debt){.pid = next->pid});
-  }
-}
-
-/* By the option; 20 on 3.1.1, where a server cannot say what it bears. */
-static void cap_in_flight(struct world *w) {
-  struct judge *j = &w->judge;
-  uint16_t cap = w->climate.max_inflight;
-  if (cap == 0 && j->version == UM_V311)
-    cap = 20;
-  if (cap != 0 && cap < j->terms.receive_maximum)
-    j->terms.receive_maximum = cap;
-}
-
-static void came_connack(struct world *w, struct conn *c,
-                         const struct arrival *a) {
-  struct judge *j = &w->judge;
-  if (a->reason != 0)
-    return;
-  j->welcome = true;
-  j->present = c->peer.present;
-  j->terms = c->peer.terms;
-  cap_in_flight(w);
-  uint64_t generation = c->peer.generation;
-  if (!j->present && j->had_session)
-    judge_end_session(w);
-  else if (j->present && j->generation != generation)
-    masked_loss(w);
-  if (!j->present) {
-    w->app.unsure = false;
-    j->restore_open = true;
-  }
-  j->generation = generation;
-  j->had_session = true;
-  j->must_clean = false;
-  memcpy(j->assigned, c->peer.client_id, sizeof j->assigned);
-  j->last_tx = j->last_rx = w->clock.now;
-  owe_releases(w);
-}
-
-static bool restoring(const struct judge *j) {
-  for (size_t i = 0; i < j->n_flights; i++)
-    if (j->flights[i].kind != ASK_PUBLISH && j->flights[i].number == RESTORE)
-      return true;
-  return false;
-}
-
-static void came_suback(struct world *w, struct flight *f) {
-  bool was = f->number == RESTORE;
-  remove_flight(w, f);
-  if (was && !restoring(&w->judge))
-    w->judge.restore_open = false;
-}
-
-static void came(struct world *w, struct conn *c, const struct arrival *a) {
-  struct flight *f = a->pid == 0 ? NULL : judge_flight(w, a->pid);
-  switch (a->type) {
-  case UVMQTT_CONNACK:
-    came_connack(w, c, a);
-    break;
-  case UVMQTT_PUBLISH:
-    came_publish(w, a);
-    break;
-  case UVMQTT_PUBACK:
-  case UVMQTT_PUBCOMP:
-    if (f != NULL)
-      answered(w, f, a->reason);
-    break;
-  case UVMQTT_PUBREC:
-    came_pubrec(w, a);
-    break;
-  case UVMQTT_PUBREL:
-    came_pubrel(w, a);
-    break;
-  case UVMQTT_SUBACK:
-  case UVMQTT_UNSUBACK:
-    if (f != NULL)
-      came_suback(w, f);
-    break;
-  case UVMQTT_PINGRESP:
-    w->judge.pinging = false;
-    break;
-  }
-}
-
-static bool judging(struct world *w, const struct conn *c) {
+bool judge_judging(struct world *w, const struct conn *c) {
   return c != NULL && !judge_blind(w);
 }
 
@@ -310,7 +158,7 @@ bool judge_blind(struct world *w) {
 void judge_catch_up(struct world *w) {
   struct judge *j = &w->judge;
   struct conn *c = net_find(w, j->conn);
-  if (!judging(w, c))
+  if (!judge_judging(w, c))
     return;
   uint64_t taken =
       w->driver.session.counters.packets_received - j->taken_before;
@@ -318,7 +166,7 @@ void judge_catch_up(struct world *w) {
     const struct arrival *a = &c->arrivals[c->n_judged++];
     if (a->type == 0 && c->n_judged < taken)
       violation(w, "I13", "a packet was taken in after a bad one", 0, 0, 0);
-    came(w, c, a);
+    judge_came(w, c, a);
   }
 }
 
@@ -329,7 +177,9 @@ void judge_opened(struct world *w, uint64_t conn) {
   clear_debts(j);
   j->conn = conn;
   j->said_connect = j->welcome = j->said_disconnect = false;
-  j->rejecting = j->pinging = false;
+  j->rejecting = j->pinging = j->authentic = false;
+  j->auth = AUTH_NOBODY;
+  memset(j->aliases, 0, sizeof j->aliases);
   j->unacked = 0;
   j->resent = 0;
   j->taken_before = w->driver.session.counters.packets_received;
@@ -337,20 +187,32 @@ void judge_opened(struct world *w, uint64_t conn) {
     j->flights[i].here = j->flights[i].counted = false;
 }
 
-void judge_fed(struct world *w, size_t len) {
-  (void)len;
+/* Behind the parts of a large message no PINGRESP can come. */
+static void note_parts(struct world *w) {
+  if (w->driver.session.chunk.total != 0 || w->app.parts_total != 0)
+    w->judge.pinged = w->clock.now;
+}
+
+void judge_part(struct world *w) {
+  w->judge.pinged = w->clock.now;
+}
+
+void judge_fed(struct world *w) {
+  note_parts(w);
   w->judge.last_rx = w->clock.now;
 }
 
 void judge_feed_done(struct world *w) {
   judge_catch_up(w);
+  note_parts(w);
+  app_dispatched(w);
 }
 
 void judge_connected(struct world *w, const uvmqtt_connack_t *k) {
   struct judge *j = &w->judge;
   judge_catch_up(w);
   struct conn *c = net_find(w, j->conn);
-  if (!judging(w, c))
+  if (!judge_judging(w, c))
     return;
   const struct terms *t = &j->terms;
   if (!j->welcome || k->session_present != j->present ||
@@ -363,7 +225,8 @@ void judge_connected(struct world *w, const uvmqtt_connack_t *k) {
 }
 
 static bool is_violation(int code) {
-  return code <= UVMQTT_EMALFORMED && code > UVMQTT_EREFUSED;
+  return (code <= UVMQTT_EMALFORMED && code > UVMQTT_EREFUSED) ||
+         code == UVMQTT_EAUTH;
 }
 
 /* Our server breaks the standard only on purpose. */
@@ -373,7 +236,7 @@ void judge_failed(struct world *w, int code) {
   judge_catch_up(w);
   if (code == UM_ENOMEM) /* did the last packet have its effect or not? */
     j->vague = true;
-  if (!judging(w, c) || !is_violation(code))
+  if (!judge_judging(w, c) || !is_violation(code))
     return;
   j->rejecting = true;
   if (c->peer.expected == 0)
@@ -410,69 +273,6 @@ void judge_closed(struct world *w, uint64_t conn) {
     if (j->flights[i].kind == ASK_PUBLISH)
       i++;
     else
-      remove_flight(w, &j->flights[i]);
+      judge_remove_flight(w, &j->flights[i]);
   }
-}
-
-/* Deliveries. */
-
-/* Is its acknowledgement made already, before the callback? */
-static bool acknowledged_early(struct world *w, const struct debt *d) {
-  const struct um_buf *out = &w->driver.session.out;
-  const uint8_t *p = out->len == 0 ? NULL : um_buf_head(out);
-  for (size_t i = 0; i + 4 <= out->len; i++)
-    if ((p[i] == 0x40 || p[i] == 0x50) && (p[i + 1] == 2 || p[i + 1] == 3) &&
-        (p[i + 2] << 8 | p[i + 3]) == d->pid &&
-        i + 4 + p[i + 1] - 2u == out->len)
-      return true;
-  return false;
-}
-
-void judge_message(struct world *w, const uvmqtt_message_t *m) {
-  struct judge *j = &w->judge;
-  judge_catch_up(w);
-  if (!judging(w, net_find(w, j->conn)))
-    return;
-  uint32_t number = payload_read(m->payload.data, m->payload.len, 'B');
-  if (number >= w->ledger.n_inbound) {
-    violation(w, "I3", "a payload was delivered that nobody sent", 0, 0, 0);
-    return;
-  }
-  struct inbound *in = &w->ledger.inbound[number];
-  struct debt *next = queue_head(&j->due);
-  note(w, "app: message %llu of QoS %llu", number, m->qos, 0);
-  if (in->planted)
-    violation(w, "I13", "a message from behind a bad packet was delivered", 0,
-              0, 0);
-  else if (next == NULL || next->number != number)
-    violation(w, in->qos == 2 ? "I3" : "I6",
-              "message %llu was delivered, due was %llu", number,
-              next == NULL ? 0 : next->number, 0);
-  else if (in->qos != 0 && in->life != w->driver.life &&
-           acknowledged_early(w, next))
-    violation(w, "I4", "message %llu is acknowledged before its callback",
-              number, 0, 0);
-  else
-    j->due.first++;
-  bool v5 = j->version == UM_V5;
-  if (strcmp(m->topic, topics[in->topic]) != 0 || m->qos != in->qos ||
-      m->retain != in->retain || m->payload.len != in->size ||
-      !properties_intact(m->properties, m->n_properties, number,
-                         v5 && in->properties))
-    violation(w, "I3", "message %llu was damaged", number, 0, 0);
-  if (in->life != w->driver.life)
-    in->in_life = 0;
-  in->life = w->driver.life;
-  in->in_life++;
-  in->delivered++;
-  if (in->qos == 0 && in->delivered > 1)
-    violation(w, "I5", "message %llu of QoS 0 was delivered %llu times", number,
-              in->delivered, 0);
-  if (in->qos == 2 && in->in_life > 1)
-    violation(w, "I3", "message %llu of QoS 2 was delivered %llu times", number,
-              in->in_life, 0);
-}
-
-void judge_message_done(struct world *w) {
-  w->judge.callbacks_done++;
 }

@@ -6,10 +6,12 @@
 #define SIM_JUDGE_H
 
 #include "client/backoff.h"
+#include "sim/ledger.h"
 #include "sim/peer.h"
 #include "wire/packet.h"
 
 struct world;
+struct conn;
 struct arrival;
 struct request;
 
@@ -32,6 +34,7 @@ struct debt {
   uint8_t reason;
   uint32_t number;   /* PUBACK, PUBREC: the message */
   uint64_t callback; /* must have returned */
+  bool acked;        /* manual acknowledgement: the application has spoken */
 };
 
 struct queue {
@@ -41,6 +44,8 @@ struct queue {
 
 enum debts { OWE_PUBACK, OWE_PUBREC, OWE_PUBREL, OWE_PUBCOMP, DEBTS };
 
+enum auth_turn { AUTH_NOBODY, AUTH_SERVER, AUTH_CLIENT };
+
 struct judge {
   /* of this client object */
   struct flight *flights;
@@ -48,8 +53,9 @@ struct judge {
   struct incoming *open; /* QoS 2 messages received, not released */
   size_t n_open, cap_open;
   uint64_t order;
-  uint64_t parted;       /* when the last connection of this session ended, 0 */
-  uint32_t newest[8][3]; /* first sendings: number + 1, by topic and QoS */
+  uint64_t parted; /* when the last connection of this session ended, 0 */
+  /* first sendings: number + 1, by lane, topic and QoS */
+  uint32_t newest[3][ALL_TOPICS][3];
   bool restore_open;   /* subscriptions of a lost session are to be asked for */
   uint64_t generation; /* of the broker's session that we go on with */
   bool vague; /* memory ran out: what was taken in is not known exactly */
@@ -63,6 +69,11 @@ struct judge {
   struct terms terms;
   uint64_t taken_before; /* packets_received when it began */
   struct queue owe[DEBTS];
+  struct incoming *held; /* QoS 2, manual: received, PUBREC not sent */
+  size_t n_held, cap_held;
+  unsigned aliases[ALIASES_MAX + 1]; /* topic index + 1, of the client's */
+  enum auth_turn auth;
+  bool authentic;   /* a re-authentication succeeded */
   struct queue due; /* messages to be delivered, in order */
   uint64_t callbacks_due, callbacks_done;
   size_t unacked;
@@ -70,7 +81,7 @@ struct judge {
   uint64_t last_tx, last_rx, pinged;
   bool pinging;
   bool rejecting; /* the client has ended it for a violation */
-  uint64_t last_busy;
+  uint64_t last_busy, slept;
 
   /* attempts */
   uint64_t not_before, not_after; /* of the next one */
@@ -86,10 +97,12 @@ void judge_reset(struct world *w); /* a new client object */
 /* From the driver. */
 void judge_attempt(struct world *w);
 void judge_kicked(struct world *w);
+void judge_new_server(struct world *w); /* as um_session_new_server */
 void judge_delay(struct world *w, int64_t delay);
 void judge_opened(struct world *w, uint64_t conn);
-void judge_fed(struct world *w, size_t len);
+void judge_fed(struct world *w);
 void judge_feed_done(struct world *w);
+void judge_part(struct world *w); /* a part of a large message came */
 void judge_connected(struct world *w, const uvmqtt_connack_t *connack);
 void judge_write(struct world *w, const uint8_t *data, size_t len);
 void judge_failed(struct world *w, int code);
@@ -97,13 +110,37 @@ void judge_closed(struct world *w, uint64_t conn);
 /* From the application: before and after its callback. */
 void judge_message(struct world *w, const uvmqtt_message_t *m);
 void judge_message_done(struct world *w);
+/* The application acknowledges a message of this connection. */
+void judge_acked(struct world *w, uint32_t number, uint8_t qos, uint8_t reason);
 void judge_completion(struct world *w, uint32_t number,
                       const uvmqtt_result_t *result);
 void judge_slept(struct world *w); /* time has passed at once */
 /* After each event. */
 void judge_time(struct world *w);
 
-/* For sim/scrutiny.c. */
+/* Between its parts: judge.c, arrivals.c (what the client took in), scrutiny.c
+ * with connects.c and publishes.c (what it writes), deliveries.c, outcome.c,
+ * timing.c. */
+void judge_came(struct world *w, struct conn *c, const struct arrival *a);
+void judge_wrote_connect(struct world *w, const struct um_packet *p);
+void judge_wrote_auth(struct world *w, const struct um_packet *p);
+void judge_wrote_disconnect(struct world *w, const struct um_packet *p);
+void judge_wrote_publish(struct world *w, const struct um_packet *p);
+/* R3. */
+void judge_check_epoch(struct world *w);
+struct request *judge_request(struct world *w, const struct flight *f);
+void judge_remove_flight(struct world *w, struct flight *f);
+int judge_find_open(const struct judge *j, uint16_t pid); /* -1 */
+void judge_add_open(struct world *w, uint16_t pid, uint32_t message);
+void judge_queue_add(struct queue *q, struct debt item);
+void *judge_grow(void *p, size_t n, size_t *cap, size_t size);
+bool judge_judging(struct world *w, const struct conn *c);
+/* More or less urgent: 0 to 2. */
+unsigned judge_urgency(const struct request *r);
+bool judge_has_store(const struct world *w);
+uint32_t judge_number_of(const struct um_packet *p, uvmqtt_property_id_t id,
+                         uint32_t otherwise);
+
 /* More than the server of this connection takes, or perhaps more. */
 bool judge_beyond(struct world *w, const struct request *r);
 bool judge_blind(struct world *w); /* nothing can be said */

@@ -3,10 +3,13 @@
 #include "sim/world.h"
 #include <stdio.h>
 
-const char *const topics[TOPICS] = {"t/0", "t/1", "u/x/3",       "u/y/3",
-                                    "v",   "é/5", "t/1/deep/er", "$priv/7"};
-const char *const filters[FILTERS] = {"t/0", "t/+",   "u/#", "v",
-                                      "é/5", "u/+/3", "#",   "$priv/#"};
+const char *const topics[ALL_TOPICS] = {
+    "t/0",   "t/1",         "u/x/3",   "u/y/3", "v",
+    "é/5",   "t/1/deep/er", "$priv/7", "h/0",   "h/1/x",
+    "ans/1", "q/0",         "r/0",     "r/1",   "uvmqtt/reply/client"};
+const char *const filters[FILTERS] = {
+    "t/0",     "t/+", "u/#",   "v",   "é/5", "u/+/3", "#",
+    "$priv/#", "h/0", "h/+/x", "h/#", "r/0", "r/1",   "uvmqtt/reply/client"};
 
 void ledger_done(struct world *w) {
   free(w->ledger.requests);
@@ -61,6 +64,17 @@ uint32_t payload_read(const void *data, size_t len, char kind) {
     if (p[i] != filler(number, i))
       return UINT32_MAX;
   return number;
+}
+
+bool is_message(const struct request *r) {
+  return r->kind == ASK_PUBLISH || r->kind == ASK_REQUEST;
+}
+
+unsigned topic_index(const char *topic) {
+  unsigned i = 0;
+  while (i < ALL_TOPICS && strcmp(topics[i], topic) != 0)
+    i++;
+  return i;
 }
 
 unsigned filter_index(const char *filter) {

@@ -9,12 +9,32 @@
 
 struct world;
 
+/* What the application publishes on; what others publish on, of which the last
+ * ones have filters with handlers; requests of others are answered here; and
+ * ours asked; answers to them come there. */
 #define TOPICS 8
-#define FILTERS 8
-extern const char *const topics[TOPICS];
+#define HEARD_TOPICS 10
+#define TOPIC_ANSWERS 10
+#define TOPIC_QUESTIONS 11
+#define TOPIC_REPLIES 12
+#define ALL_TOPICS 15
+extern const char *const topics[ALL_TOPICS];
+
+/* What the application subscribes to; what it has handlers for; where the
+ * library listens for answers. */
+#define PLAIN_FILTERS 8
+#define HANDLED_FILTERS 11
+#define FILTERS 14
 extern const char *const filters[FILTERS];
 
-enum request_kind { ASK_PUBLISH, ASK_SUBSCRIBE, ASK_UNSUBSCRIBE };
+enum request_kind {
+  ASK_PUBLISH,
+  ASK_SUBSCRIBE, /* and handlers */
+  ASK_UNSUBSCRIBE,
+  ASK_REQUEST, /* a PUBLISH that wants an answer */
+  ASK_REAUTH,
+  ASK_NOTHING, /* refused, or complete without a packet */
+};
 
 /* One accepted request of the application. */
 struct request {
@@ -26,14 +46,20 @@ struct request {
   unsigned completed;
   int status;
   bool no_callback; /* nobody wants to know */
+  bool cancelled;   /* uvmqtt_cancel said 0 */
+  bool never;       /* it ended before it was sent: it must not be */
   unsigned filter;  /* index; of SUBSCRIBE */
   uint8_t qos;
 
   /* PUBLISH */
   unsigned topic;
   bool retain, properties;
+  uint8_t lane;
   uint32_t size;     /* payload */
   uint32_t interval; /* expiry, s; 0: none */
+  uint32_t timeout;  /* ms; 0: none */
+  uint32_t answers;  /* the number of the request of others + 1; 0: none */
+  unsigned reply;    /* ASK_REQUEST: index of its reply topic */
   unsigned routed;   /* times the broker took it: Brk */
   unsigned allowed;  /* QoS 2: at most */
   unsigned written;  /* times its first byte went to the network */
@@ -56,6 +82,11 @@ struct inbound {
   uint32_t life;      /* of the last delivery */
   unsigned in_life;   /* deliveries in it */
   bool planted;       /* made to break a rule: never to be delivered */
+  bool asks;          /* has a Response Topic and Correlation Data */
+  uint32_t replies;   /* to our request of this number + 1; 0: none */
+  bool accepted;      /* manual acknowledgement: by the application */
+  uint8_t correlation[16];
+  size_t n_correlation;
 };
 
 struct ledger {
@@ -75,6 +106,8 @@ void payload_write(uint8_t *to, uint32_t size, char kind, uint32_t number);
 /* Which one; UINT32_MAX when it is damaged. */
 uint32_t payload_read(const void *data, size_t len, char kind);
 
+bool is_message(const struct request *r);
+unsigned topic_index(const char *topic);   /* ALL_TOPICS: unknown */
 unsigned filter_index(const char *filter); /* FILTERS: unknown */
 /* 4.7 in our own words. */
 bool filter_matches(const char *filter, const char *topic);

@@ -1,67 +1,16 @@
 #include "sim/link.h"
 
+#include "sim/pump.h"
 #include "sim/world.h"
 
 #define POISON_AFTER 5u
 #define POISON_WITHIN 10000u
 #define LINGER 1000u
-#define ROUNDS_MAX 16u
-#define HIGH_WATER (1024u * 1024)
-#define LOW_WATER (256u * 1024)
-
-static void service(struct world *w);
-static void open_link(struct world *w);
+#define FOLLOW_MAX 5u
 
 static uint64_t now_of(const struct world *w) {
   return w->clock.now;
 }
-
-static struct conn *stream_of(struct world *w) {
-  return w->driver.has_stream ? net_find(w, w->driver.conn) : NULL;
-}
-
-/* The loop: client/loop.c for one client. */
-
-void link_enter_loop(struct driver *d) {
-  d->depth++;
-}
-
-static void on_turn(struct world *w, void *arg, uint64_t n);
-
-static void ask_for_turn(struct world *w) {
-  struct driver *d = &w->driver;
-  if (d->turning || !d->dirty)
-    return;
-  d->turning = true;
-  at(w, now_of(w), on_turn, NULL, d->life);
-}
-
-void link_exit_loop(struct world *w) {
-  struct driver *d = &w->driver;
-  if (d->depth == 1 && d->dirty) {
-    d->dirty = false;
-    service(w);
-  }
-  if (--d->depth == 0)
-    ask_for_turn(w);
-}
-
-static void on_turn(struct world *w, void *arg, uint64_t life) {
-  (void)arg;
-  if (life != w->driver.life)
-    return;
-  w->driver.turning = false;
-  link_enter_loop(&w->driver);
-  link_exit_loop(w);
-}
-
-void link_mark(struct world *w) {
-  w->driver.dirty = true;
-  if (w->driver.depth == 0)
-    ask_for_turn(w);
-}
-
-/* client/link.c */
 
 static void enter(struct world *w, enum link_state next) {
   struct driver *d = &w->driver;
@@ -71,26 +20,95 @@ static void enter(struct world *w, enum link_state next) {
   d->overdue = false;
 }
 
-static void finish_leave(struct world *w) {
-  memset(&w->driver.leave, 0, sizeof w->driver.leave);
-  w->driver.leave.deadline = UM_NEVER;
-}
-
-static void link_closed(struct world *w, void *arg, uint64_t life);
-
-static void close_stream(struct world *w) {
+static void finish_leave(struct world *w, int status) {
   struct driver *d = &w->driver;
-  struct conn *c = stream_of(w);
-  judge_closed(w, d->conn);
-  d->stream_closing = true;
-  d->throttled = d->not_reading = false;
-  d->write_error = 0;
-  d->busy = false;
-  bytes_clear(&d->kept);
-  if (c != NULL)
-    net_close(w, c);
-  at(w, now_of(w), link_closed, NULL, d->life);
+  struct leave leave = d->leave;
+  if (!leave.asked)
+    return;
+  memset(&d->leave, 0, sizeof d->leave);
+  d->leave.deadline = UM_NEVER;
+  app_left(w, &leave, leave.status ? leave.status : status,
+           um_session_left(&d->session));
 }
+
+static void end_drain(struct driver *d, int status) {
+  d->leave.draining = false;
+  d->leave.status = status;
+  d->wanted = d->kicked = d->leave.again;
+}
+
+/* client/redirect.c */
+
+bool link_knows_secrets(const struct driver *d) {
+  const struct redirect *r = &d->redirect;
+  return r->detour ? r->detour_secrets : !r->moved || r->moved_secrets;
+}
+
+static void end_detour(struct world *w) {
+  struct driver *d = &w->driver;
+  if (!d->redirect.detour || d->session.ending.retry_now)
+    return;
+  d->redirect.detour = false;
+  um_session_new_server(&d->session);
+  judge_new_server(w);
+}
+
+static bool is_redirected(const struct driver *d, int code) {
+  const struct um_ending *e = &d->session.ending;
+  bool goes_on = d->wanted && !link_is_leaving(d);
+  return goes_on && !d->closing && code == e->code &&
+         e->server_reference != NULL;
+}
+
+static bool is_loop(struct world *w) {
+  struct driver *d = &w->driver;
+  if (d->redirect.in_a_row < FOLLOW_MAX)
+    return false;
+  memset(&d->redirect, 0, sizeof d->redirect);
+  um_session_new_server(&d->session);
+  judge_new_server(w);
+  return true;
+}
+
+static void follow(struct world *w, bool permanent, bool secrets) {
+  struct redirect *r = &w->driver.redirect;
+  if (permanent) {
+    r->moved = true;
+    r->moved_secrets = secrets;
+  } else {
+    r->detour = true;
+    r->detour_secrets = secrets;
+  }
+  r->in_a_row++;
+  um_session_new_server(&w->driver.session);
+  judge_new_server(w);
+}
+
+static bool redirect_ended(struct world *w, int code) {
+  struct driver *d = &w->driver;
+  end_detour(w);
+  if (!is_redirected(d, code) || is_loop(w))
+    return false;
+  uvmqtt_redirect_verdict_t verdict = app_redirected(w);
+  if (d->closing || !d->wanted || verdict == UVMQTT_REDIRECT_IGNORE)
+    return false;
+  follow(w, d->session.ending.reason == UVMQTT_REASON_SERVER_MOVED,
+         verdict == UVMQTT_REDIRECT_FOLLOW_WITH_CREDENTIALS);
+  return true;
+}
+
+/* um_options_lend. */
+static void lend(struct world *w) {
+  struct climate *c = &w->climate;
+  struct driver *d = &w->driver;
+  bool secrets = link_knows_secrets(d);
+  d->config.username = secrets && c->credentials ? "user" : NULL;
+  d->config.has_password = secrets && c->credentials;
+  d->config.will = secrets && c->will ? &d->will : NULL;
+  d->config.auth_method = secrets && c->auth ? AUTH_METHOD : NULL;
+}
+
+/* Opening. */
 
 static void open_link(struct world *w) {
   struct driver *d = &w->driver;
@@ -98,23 +116,35 @@ static void open_link(struct world *w) {
   d->heard_connack = false;
   d->attempt = d->was_stable ? 1 : d->attempt + 1;
   d->was_stable = false;
+  d->error_code = 0;
+  d->error_reason = 0;
+  um_session_opening(&d->session);
+  lend(w);
   judge_attempt(w);
   d->has_stream = true;
   d->stream_closing = false;
   d->busy = false;
-  d->conn = net_connect(w);
   enter(w, CONNECTING);
   d->deadline = now_of(w) + w->climate.connect_timeout;
+  d->conn = net_connect(w);
 }
 
-static void link_connected(struct world *w) {
+static int greet(struct world *w) {
+  struct driver *d = &w->driver;
+  int r = um_session_ask(&d->session);
+  if (r || d->closing || link_is_leaving(d))
+    return d->closing ? 0 : r;
+  return um_session_up(&d->session, now_of(w));
+}
+
+void link_connected(struct world *w) {
   struct driver *d = &w->driver;
   judge_opened(w, d->conn);
-  int r = um_session_up(&d->session, now_of(w));
+  int r = greet(w);
   if (r)
     link_failed(w, r);
   else
-    net_read(w, stream_of(w), true);
+    net_read(w, pump_stream(w), true);
 }
 
 void link_online(struct world *w) {
@@ -124,6 +154,8 @@ void link_online(struct world *w) {
   w->reconnects++;
   enter(w, ONLINE);
 }
+
+/* Ending. */
 
 static bool is_violation(int code) {
   return code <= UVMQTT_EMALFORMED && code > UVMQTT_EREFUSED;
@@ -151,13 +183,16 @@ static int64_t next_delay(struct world *w, int code) {
   if (was_stable(w)) {
     um_backoff_reset(&d->backoff);
     d->was_stable = true;
+    d->redirect.in_a_row = 0;
   }
   bool poison = is_poison(w, code);
-  if (d->wanted && d->kicked)
+  bool redirected = redirect_ended(w, code);
+  bool over = code == UVMQTT_ESTORE;
+  if (d->wanted && d->kicked && !over)
     return 1;
-  if (!d->wanted)
+  if (!d->wanted || over)
     return UVMQTT_OFF;
-  if (d->session.ending.retry_now && !poison)
+  if (redirected || (d->session.ending.retry_now && !poison))
     return 1;
   enum um_backoff_class c =
       poison ? UM_BACKOFF_POISON
@@ -167,39 +202,13 @@ static int64_t next_delay(struct world *w, int code) {
   return delay;
 }
 
-/* Bytes out: pump.c and the writer below it. */
-
-/* What the kernel takes of the stream's own bytes. */
-static size_t flush_kept(struct world *w) {
-  struct driver *d = &w->driver;
-  struct conn *c = stream_of(w);
-  size_t n = 0;
-  if (c != NULL)
-    n = net_send(w, c, bytes_head(&d->kept), d->kept.len);
-  bytes_drop(&d->kept, n);
-  d->busy = d->kept.len != 0;
-  return n;
-}
-
-static int pump_write(struct world *w) {
-  struct driver *d = &w->driver;
-  struct um_buf *out = &d->session.out;
-  if (out->len == 0 || d->busy)
-    return 0;
-  judge_write(w, um_buf_head(out), out->len);
-  bytes_add(&d->kept, um_buf_head(out), out->len);
-  um_buf_consume(out, out->len);
-  um_session_written(&d->session, flush_kept(w));
-  return 0;
-}
-
 static void cut(struct world *w, int code) {
   struct driver *d = &w->driver;
   if (d->session.state == UM_SESSION_FAILED)
     pump_write(w);
   um_session_down(&d->session, now_of(w), code);
   if (!d->stream_closing)
-    close_stream(w);
+    pump_close_stream(w);
 }
 
 static void decide(struct world *w, int code) {
@@ -208,22 +217,34 @@ static void decide(struct world *w, int code) {
     w->driver.wanted = false;
 }
 
+/* um_report_error */
+static void note_error(struct driver *d, int code) {
+  d->error_code = code;
+  d->error_reason =
+      d->session.ending.code == code ? d->session.ending.reason : 0;
+}
+
 void link_failed(struct world *w, int code) {
   struct driver *d = &w->driver;
+  bool was_online = d->state == ONLINE;
+  bool left = d->session.state == UM_SESSION_LEAVING ||
+              (d->leave.asked && code == UM_ECANCELED);
   if (d->closing || !d->has_stream || d->stream_closing)
     return;
   note(w, "link: failed with -%llu, server's reason %llu", (uint64_t)-code,
        d->session.ending.reason, 0);
-  bool left = d->session.state == UM_SESSION_LEAVING ||
-              (d->leave.asked && code == UM_ECANCELED);
-  d->error_code = left ? 0 : code;
-  d->error_reason = d->session.ending.reason;
+  note_error(d, left ? 0 : code);
   judge_failed(w, code);
   if (left)
     judge_kicked(w);
   cut(w, code);
   decide(w, code);
+  if (d->leave.draining && !d->wanted)
+    end_drain(d, 0);
+  if (link_is_leaving(d) && !left && d->leave.status == 0 && was_online)
+    d->leave.status = code;
   enter(w, DISCONNECTING);
+  app_disconnected(w, d->error_code);
 }
 
 static void choose_delay(struct world *w) {
@@ -250,65 +271,69 @@ static void wait_or_rest(struct world *w) {
   d->deadline = now_of(w) + (uint64_t)d->retry_in;
 }
 
-static void link_closed(struct world *w, void *arg, uint64_t life) {
+void link_closed(struct world *w) {
   struct driver *d = &w->driver;
-  (void)arg;
-  if (life != d->life || !d->stream_closing)
-    return;
-  link_enter_loop(d);
   d->has_stream = d->stream_closing = false;
   if (!d->torn_down) {
-    finish_leave(w);
+    if (!d->leave.draining)
+      finish_leave(w, 0);
     if (!d->closing)
       wait_or_rest(w);
   }
-  link_mark(w);
-  link_exit_loop(w);
+  pump_mark(w);
 }
+
+/* Leaving. */
 
 static void leave_now(struct world *w) {
   struct driver *d = &w->driver;
   um_session_leave(&d->session, now_of(w), d->leave.reason, NULL, 0);
   if (now_of(w) + LINGER < d->leave.deadline)
     d->leave.deadline = now_of(w) + LINGER;
-  link_mark(w);
+  pump_mark(w);
 }
 
-static bool may_leave(struct world *w) {
-  struct driver *d = &w->driver;
+static bool may_leave(const struct driver *d) {
   return d->session.state == UM_SESSION_UP &&
-         (!d->leave.flush || (um_session_flushed(&d->session) && !d->busy));
+         (d->leave.mode == UVMQTT_DISCONNECT_NOW || d->leave.status != 0 ||
+          (um_session_flushed(&d->session) && !d->busy));
 }
 
-static bool has_left(struct world *w) {
-  struct driver *d = &w->driver;
+static bool has_left(const struct driver *d) {
   return d->session.state == UM_SESSION_LEAVING && d->session.out.len == 0 &&
          !d->busy;
 }
 
-static bool wants_step(struct world *w) {
-  struct driver *d = &w->driver;
+bool link_wants_step(const struct driver *d) {
   if (!d->leave.asked || d->state != ONLINE || d->stream_closing)
     return false;
-  return may_leave(w) || has_left(w);
+  if (d->leave.draining)
+    return um_session_drained(&d->session);
+  return may_leave(d) || has_left(d);
+}
+
+static void step_drain(struct driver *d) {
+  if (um_session_drained(&d->session) || !d->wanted)
+    end_drain(d, 0);
 }
 
 static void step_online(struct world *w) {
-  struct conn *c = stream_of(w);
-  if (may_leave(w))
+  struct conn *c = pump_stream(w);
+  if (may_leave(&w->driver))
     leave_now(w);
-  else if (has_left(w) && c != NULL)
+  else if (has_left(&w->driver) && c != NULL)
     net_finish(w, c);
 }
 
 static void step_leave(struct world *w) {
   switch (w->driver.state) {
   case OFFLINE:
-    finish_leave(w);
+    finish_leave(w, 0);
     break;
   case WAITING:
     enter(w, OFFLINE);
-    finish_leave(w);
+    if (!w->driver.closing)
+      finish_leave(w, 0);
     break;
   case CONNECTING:
     link_failed(w, UM_ECANCELED);
@@ -321,19 +346,32 @@ static void step_leave(struct world *w) {
   }
 }
 
-static void link_step(struct world *w) {
+static void step_connect(struct world *w) {
   struct driver *d = &w->driver;
-  if (d->write_error && d->has_stream && !d->stream_closing)
-    link_failed(w, d->write_error);
-  if (d->leave.asked)
-    step_leave(w);
-  if (d->closing || d->leave.asked || !d->wanted)
-    return;
   if (d->state == OFFLINE || (d->state == WAITING && d->kicked))
     open_link(w);
 }
 
+void link_step(struct world *w) {
+  struct driver *d = &w->driver;
+  if (d->write_error && d->has_stream && !d->stream_closing)
+    link_failed(w, d->write_error);
+  if (d->leave.draining)
+    step_drain(d);
+  if (link_is_leaving(d))
+    step_leave(w);
+  if (!d->closing && !link_is_leaving(d) && d->wanted)
+    step_connect(w);
+}
+
 /* Time. */
+
+uint64_t link_deadline(const struct driver *d) {
+  uint64_t when = d->deadline;
+  if (d->leave.asked && d->leave.deadline < when)
+    when = d->leave.deadline;
+  return when;
+}
 
 static bool is_overdue(struct world *w) {
   struct driver *d = &w->driver;
@@ -346,19 +384,27 @@ static bool is_overdue(struct world *w) {
   return false;
 }
 
-static void tick_stream(struct world *w) {
-  struct driver *d = &w->driver;
-  if (!d->has_stream || d->stream_closing)
-    return;
-  int r = um_session_tick(&d->session, now_of(w));
+static void tick_session(struct world *w) {
+  int r = um_session_tick(&w->driver.session, now_of(w));
   if (r)
     link_failed(w, r);
 }
 
+static void tick_drain(struct world *w) {
+  struct driver *d = &w->driver;
+  if (!d->leave.draining || now_of(w) < d->leave.deadline)
+    return;
+  end_drain(d, UM_ETIMEDOUT);
+  d->leave.deadline = now_of(w) + LINGER;
+}
+
 static void tick_leave(struct world *w) {
   struct driver *d = &w->driver;
-  if (d->leave.asked && now_of(w) >= d->leave.deadline && d->has_stream)
-    link_failed(w, UM_ETIMEDOUT);
+  if (!d->leave.asked || now_of(w) < d->leave.deadline || !d->has_stream)
+    return;
+  if (d->session.state != UM_SESSION_LEAVING)
+    d->leave.status = UM_ETIMEDOUT;
+  link_failed(w, UM_ETIMEDOUT);
 }
 
 static void tick_state(struct world *w) {
@@ -369,191 +415,29 @@ static void tick_state(struct world *w) {
     open_link(w);
 }
 
-static void link_tick(struct world *w) {
-  tick_stream(w);
-  if (!w->driver.closing)
-    tick_leave(w);
-  if (!w->driver.closing)
-    tick_state(w);
+void link_tick(struct world *w) {
+  static void (*const parts[])(struct world *) = {tick_session, tick_drain,
+                                                  tick_leave, tick_state};
+  for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
+    if (!w->driver.closing)
+      parts[i](w);
 }
 
-static void on_timer(struct world *w, void *arg, uint64_t n) {
-  struct driver *d = &w->driver;
-  (void)arg;
-  if (n != d->timer_life || !d->alive)
-    return;
-  link_enter_loop(d);
-  d->armed = UM_NEVER;
-  link_tick(w);
-  link_mark(w);
-  link_exit_loop(w);
-}
+/* Closing. */
 
-static uint64_t least(uint64_t a, uint64_t b) {
-  return a < b ? a : b;
-}
-
-static void arm(struct world *w) {
-  struct driver *d = &w->driver;
-  uint64_t when = d->deadline;
-  if (d->leave.asked)
-    when = least(when, d->leave.deadline);
-  if (d->has_stream && !d->stream_closing)
-    when = least(when, um_session_deadline(&d->session));
-  if (when == UM_NEVER || when >= d->armed)
-    return;
-  d->armed = when > now_of(w) ? when : now_of(w) + 1;
-  at(w, d->armed, on_timer, NULL, ++d->timer_life);
-}
-
-/* client/pump.c */
-
-static bool may_write(struct world *w) {
-  struct driver *d = &w->driver;
-  return d->has_stream && !d->stream_closing && d->write_error == 0 &&
-         d->session.state != UM_SESSION_DOWN;
-}
-
-void link_relieve(struct world *w) {
-  if (w->driver.session.out.len >= UM_OUT_ENOUGH && may_write(w))
-    w->driver.write_error = pump_write(w);
-}
-
-static bool has_more(struct world *w) {
-  return may_write(w) && w->driver.session.out.len != 0 && !w->driver.busy;
-}
-
-static void write_out(struct world *w) {
-  struct driver *d = &w->driver;
-  unsigned i;
-  for (i = 0; i < ROUNDS_MAX && may_write(w); i++) {
-    d->write_error = um_session_drain(&d->session, now_of(w));
-    if (!has_more(w))
-      break;
-    d->write_error = pump_write(w);
-  }
-  if (d->session.out.len == 0)
-    um_buf_release(&d->session.out);
-  if (d->write_error)
-    link_failed(w, d->write_error);
-  else if (i == ROUNDS_MAX || has_more(w))
-    link_mark(w);
-}
-
-static void throttle(struct world *w) {
-  struct driver *d = &w->driver;
-  if (!may_write(w) || d->session.state == UM_SESSION_GREETING)
-    return;
-  uint64_t backlog = d->session.appended - d->session.taken;
-  d->throttled = d->throttled ? backlog > LOW_WATER : backlog > HIGH_WATER;
-}
-
-void link_steer(struct world *w) {
-  struct driver *d = &w->driver;
-  bool stop = d->throttled || um_session_paused(&d->session);
-  struct conn *c = stream_of(w);
-  if (stop == d->not_reading || !may_write(w) || c == NULL)
-    return;
-  d->not_reading = stop;
-  net_read(w, c, !stop);
-}
-
-static void read_on(struct world *w) {
-  int r = um_session_read_on(&w->driver.session, now_of(w));
-  if (r && !w->driver.closing)
-    link_failed(w, r);
-}
-
-static void tear_down(struct world *w) {
+void link_tear_down(struct world *w) {
   struct driver *d = &w->driver;
   if (d->torn_down)
     return;
   d->torn_down = true;
   d->state = CLOSED;
   if (d->has_stream && !d->stream_closing)
-    close_stream(w);
+    pump_close_stream(w);
   um_session_cancel_all(&d->session, UM_ECANCELED);
   um_session_down(&d->session, now_of(w), 0);
   um_session_settle(&d->session);
+  finish_leave(w, UM_ECANCELED);
   um_session_done(&d->session);
   d->alive = false;
   app_closed(w);
-}
-
-static void serve_open(struct world *w) {
-  struct driver *d = &w->driver;
-  um_session_settle(&d->session);
-  if (!d->closing)
-    link_step(w);
-  if (!d->closing)
-    read_on(w);
-  if (!d->closing && may_write(w)) {
-    write_out(w);
-    throttle(w);
-    link_steer(w);
-    um_session_settle(&d->session);
-  }
-  if (!d->closing && wants_step(w))
-    link_step(w);
-}
-
-static void service(struct world *w) {
-  struct driver *d = &w->driver;
-  if (!d->alive)
-    return;
-  if (!d->closing)
-    serve_open(w);
-  if (d->closing) {
-    tear_down(w);
-    return;
-  }
-  if (um_session_unsettled(&d->session))
-    link_mark(w);
-  arm(w);
-}
-
-void driver_connected(struct world *w) {
-  link_enter_loop(&w->driver);
-  link_connected(w);
-  link_mark(w);
-  link_exit_loop(w);
-}
-
-void driver_bytes(struct world *w, uint8_t *data, size_t len) {
-  struct driver *d = &w->driver;
-  link_enter_loop(d);
-  judge_fed(w, len);
-  int r = um_session_feed(&d->session, now_of(w), data, len);
-  if (r && !d->closing)
-    link_failed(w, r);
-  judge_feed_done(w);
-  link_mark(w);
-  link_exit_loop(w);
-}
-
-void driver_writable(struct world *w) {
-  struct driver *d = &w->driver;
-  if (!d->busy || d->stream_closing || !d->alive)
-    return;
-  link_enter_loop(d);
-  size_t n = flush_kept(w);
-  if (d->session.state != UM_SESSION_DOWN)
-    um_session_written(&d->session, n);
-  link_mark(w);
-  link_exit_loop(w);
-}
-
-void driver_ended(struct world *w, int status) {
-  link_enter_loop(&w->driver);
-  link_failed(w, status);
-  link_mark(w);
-  link_exit_loop(w);
-}
-
-void driver_stored(struct world *w, uint64_t batch) {
-  struct driver *d = &w->driver;
-  if (!d->alive)
-    return;
-  um_session_stored(&d->session, batch);
-  link_mark(w);
 }

@@ -12,7 +12,10 @@ struct terms {
   uint8_t max_qos;
   bool retain, wildcard, shared, identifier;
   uint16_t keep_alive;
+  uint16_t alias_max; /* that the client may use */
 };
+
+#define ALIASES_MAX 8
 
 struct peer {
   struct bytes rx;
@@ -35,6 +38,13 @@ struct peer {
   bool mute;    /* answers no PINGREQ */
   bool spoilt;  /* packets were mutated at random: nothing is judged */
   struct terms terms;
+  bool auth;       /* it named a method */
+  unsigned rounds; /* AUTH still to be sent */
+  unsigned asked;  /* AUTH sent in this exchange */
+  uint8_t said;    /* in the latest AUTH, which is not answered; 0: none is */
+  bool again;      /* re-authentication */
+  uint16_t alias_max;                /* that we may use */
+  unsigned aliases[ALIASES_MAX + 1]; /* topic index + 1 by alias */
 };
 
 #endif

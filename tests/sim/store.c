@@ -42,6 +42,7 @@ void store_reset(struct world *w) {
   drop_batches(&w->store);
   clear_image(&w->store.durable);
   w->store.life++;
+  w->store.failed = false;
   w->store.epochs = 0;
   w->store.busy_until = 0;
 }
@@ -138,8 +139,22 @@ static void apply(struct world *w, const struct kept *k) {
   }
 }
 
+/* The disk is full, or broken: of this batch and all after it nothing is kept.
+ */
+static void give_up(struct world *w) {
+  uint64_t number = w->store.first->number;
+  note(w, "store: batch %llu cannot be kept", number, 0, 0);
+  w->store.failed = true;
+  drop_batches(&w->store);
+  driver_stored(w, number, UM_EIO);
+}
+
 /* In order, as a log is; an answer covers all before it. */
 static void make_durable(struct world *w) {
+  if (fault(w, w->climate.store_failures)) {
+    give_up(w);
+    return;
+  }
   struct batch *b = w->store.first;
   w->store.first = b->next;
   if (w->store.first == NULL)
@@ -149,7 +164,7 @@ static void make_durable(struct world *w) {
   note(w, "store: batch %llu of %llu records is durable", b->number, b->n, 0);
   uint64_t number = b->number;
   free(b);
-  driver_stored(w, number);
+  driver_stored(w, number, 0);
 }
 
 static void answer(struct world *w, void *arg, uint64_t life) {
@@ -181,6 +196,9 @@ void store_commit(void *up, const struct um_store_op *ops, size_t n,
                   uint64_t number) {
   struct world *w = up;
   struct store *s = &w->store;
+  if (s->failed)
+    violation(w, "I10", "D03: batch %llu for a store that has failed", number,
+              0, 0);
   struct batch *b = calloc(1, sizeof *b + n * sizeof *b->ops);
   if (b == NULL)
     abort();

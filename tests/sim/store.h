@@ -1,6 +1,7 @@
-/* sim/store.h: a store that answers at once, late, or very late. What is
- * durable is a picture of its own, which the judge looks at when bytes go to
- * the network. */
+/* sim/store.h: a store that answers at once, late, or very late, or fails: once
+ * and then for ever, as nothing is handed to it afterwards. What is durable is
+ * a picture of its own, which the judge looks at when bytes go to the network.
+ */
 #ifndef SIM_STORE_H
 #define SIM_STORE_H
 
@@ -35,6 +36,7 @@ struct store {
   struct image durable;
   struct batch *first, **last; /* handed over, not durable yet */
   uint64_t busy_until;
+  bool failed;
   uint64_t life;   /* a later one ignores the answers to an earlier one */
   uint64_t epochs; /* begun, durable or not */
 };

@@ -40,11 +40,15 @@ static enum um_backoff_class class_of(struct world *w) {
   case 0x87:
   case 0x8A:
   case 0x8C:
+  case 0x9C:
+  case 0x9D:
     return UM_BACKOFF_SLOW;
   default:
     break;
   }
-  return d->error_code == UVMQTT_EVERSION || d->error_code == UVMQTT_ENOCLIENTID
+  return d->error_code == UVMQTT_EVERSION ||
+                 d->error_code == UVMQTT_ENOCLIENTID ||
+                 d->error_code == UVMQTT_EAUTH
              ? UM_BACKOFF_SLOW
              : UM_BACKOFF_TRANSIENT;
 }
@@ -100,7 +104,8 @@ static void check_keep_alive(struct world *w, uint64_t interval) {
 
 void judge_slept(struct world *w) {
   struct judge *j = &w->judge;
-  j->last_tx = j->last_rx = j->pinged = j->last_busy = w->clock.now;
+  j->last_tx = j->last_rx = j->pinged = w->clock.now;
+  j->last_busy = j->slept = w->clock.now;
 }
 
 void judge_time(struct world *w) {

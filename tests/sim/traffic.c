@@ -20,11 +20,13 @@ static bool wanted(const struct bsession *s, unsigned topic, uint8_t *ret_qos) {
 
 uint32_t broker_new_message(struct world *w, unsigned topic, uint8_t qos,
                             uint32_t size) {
-  return ledger_add_inbound(w, &(struct inbound){.topic = topic,
-                                                 .qos = qos,
-                                                 .retain = chance(w, 200),
-                                                 .properties = chance(w, 300),
-                                                 .size = size});
+  struct inbound m = {.topic = topic,
+                      .qos = qos,
+                      .retain = topic < TOPICS && chance(w, 200),
+                      .properties = chance(w, 300),
+                      .size = size,
+                      .asks = chance(w, w->climate.questions)};
+  return ledger_add_inbound(w, &m);
 }
 
 static void enqueue(struct bsession *s, uint32_t message) {
@@ -55,6 +57,58 @@ static void offer(struct world *w, struct bsession *s, unsigned topic,
     broker_pump(w, c);
 }
 
+/* Answers to the client's requests. */
+
+static void on_reply(struct world *w, void *arg, uint64_t number) {
+  struct inbound *m = &w->ledger.inbound[number];
+  (void)arg;
+  for (size_t i = 0; i < SESSIONS; i++) {
+    struct bsession *s = &w->broker.sessions[i];
+    uint8_t most;
+    if (!s->exists || !wanted(s, m->topic, &most) || s->n_out >= QUEUE_MAX)
+      continue;
+    struct conn *c = net_find(w, s->conn);
+    m->qos = m->qos < most ? m->qos : most;
+    if (m->qos == 0 && c == NULL)
+      continue;
+    enqueue(s, (uint32_t)number);
+    if (c != NULL)
+      broker_pump(w, c);
+    return; /* the numbers are those of one session */
+  }
+}
+
+static bool has_text(const struct um_packet *p, const char *text) {
+  const uvmqtt_property_t *found = uvmqtt_property_find(
+      p->properties, p->n_properties, UVMQTT_PROPERTY_RESPONSE_TOPIC);
+  return found != NULL && strcmp(found->value.str, text) == 0;
+}
+
+void broker_replies(struct world *w, uint32_t number,
+                    const struct um_packet *p) {
+  const struct request *r = &w->ledger.requests[number];
+  const uvmqtt_property_t *data = uvmqtt_property_find(
+      p->properties, p->n_properties, UVMQTT_PROPERTY_CORRELATION_DATA);
+  struct inbound m = {.topic = r->reply,
+                      .qos = (uint8_t)roll(w, 3),
+                      .size = PAYLOAD_LEAST,
+                      .replies = number + 1};
+  bool v5 = w->judge.version == UM_V5;
+  if (v5 && !judge_blind(w) &&
+      (data == NULL || data->value.bin.len > sizeof m.correlation ||
+       !has_text(p, topics[r->reply])))
+    violation(w, "I13", "request %llu does not say where to answer", number, 0,
+              0);
+  if (w->violated || fault(w, w->climate.silences))
+    return;
+  if (data != NULL) {
+    m.n_correlation = data->value.bin.len;
+    memcpy(m.correlation, data->value.bin.data, m.n_correlation);
+  }
+  at(w, w->clock.now + roll(w, 2 * (uint64_t)w->climate.ack_delay + 1),
+     on_reply, NULL, ledger_add_inbound(w, &m));
+}
+
 /* [MQTT-4.4.0-1/311] leaves it open to send again while connected. */
 static void storm(struct world *w, struct bsession *s) {
   struct conn *c = net_find(w, s->conn);
@@ -70,7 +124,7 @@ void broker_traffic(struct world *w) {
     struct bsession *s = &w->broker.sessions[i];
     unsigned burst = chance(w, 100) ? (unsigned)range(w, 2, 12) : 1;
     while (burst-- != 0)
-      offer(w, s, (unsigned)roll(w, TOPICS), (uint8_t)roll(w, 3));
+      offer(w, s, (unsigned)roll(w, HEARD_TOPICS), (uint8_t)roll(w, 3));
     storm(w, s);
   }
 }
@@ -90,9 +144,15 @@ void broker_restart(struct world *w, bool remember) {
 }
 
 void broker_disconnect(struct world *w, struct conn *c, uint8_t reason) {
-  struct bytes body = {0};
+  struct bytes body = {0}, properties = {0};
   if (c->peer.version == UM_V5) {
     put8(&body, reason);
+    greeting_put_reference(&properties, reason);
+    if (properties.len != 0) {
+      put_varint(&body, properties.len);
+      bytes_add(&body, bytes_head(&properties), properties.len);
+    }
+    bytes_done(&properties);
     broker_send(w, c, 0xE0, &body, 0, reason, 0);
   }
   bytes_done(&body);

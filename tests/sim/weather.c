@@ -54,6 +54,8 @@ static void restart(struct world *w, struct conn *c) {
 static void farewell(struct world *w, struct conn *c) {
   static const uint8_t reasons[] = {0x80, 0x8B, 0x89, 0x97, 0x98, 0x9F};
   uint8_t reason = reasons[roll(w, sizeof reasons)];
+  if (chance(w, w->climate.redirects))
+    reason = chance(w, 500) ? 0x9C : 0x9D;
   if (!c->peer.accepted || c->peer.leaving || !c->broker_here)
     return;
   note(w, "weather: DISCONNECT %llu", reason, 0, 0);

@@ -69,10 +69,20 @@ static void traffic(struct world *w, void *arg, uint64_t n) {
 
 /* The end of a seed: in every fourth one faults end and all must finish. */
 
+/* With a Receive Maximum of 1 each takes two round trips. */
+static uint64_t backlog(struct world *w) {
+  uint64_t n = 0;
+  for (size_t i = w->app.first_request; i < w->ledger.n_requests; i++)
+    n += w->ledger.requests[i].completed == 0;
+  for (size_t i = 0; i < SESSIONS; i++)
+    n += w->broker.sessions[i].n_out;
+  return n;
+}
+
 static uint64_t patience(struct world *w) {
   const struct climate *k = &w->climate;
-  uint64_t t = 3 * ((uint64_t)k->reconnect_max + 30000) + 20u * k->latency +
-               k->connect_timeout + 2000;
+  uint64_t t = 3 * ((uint64_t)k->reconnect_max + 30000) +
+               (20 + 8 * backlog(w)) * k->latency + k->connect_timeout + 2000;
   if (w->store.busy_until > w->clock.now)
     t += w->store.busy_until - w->clock.now;
   return t;
@@ -82,7 +92,8 @@ static uint64_t patience(struct world *w) {
  * of a later connection does not take them, may leave something for ever. */
 static bool matters(struct world *w, uint32_t number) {
   const struct request *r = &w->ledger.requests[number];
-  return r->life == w->driver.life && !r->no_callback && r->status == 0;
+  return r->kind == ASK_PUBLISH && r->life == w->driver.life &&
+         !r->no_callback && r->status == 0;
 }
 
 static size_t open_at_broker(struct world *w, const struct bsession *s) {
@@ -128,7 +139,7 @@ static bool mirrored(struct world *w) {
 static void check_subscriptions(struct world *w) {
   struct bsession *s = broker_session(w, broker_client(w));
   bool inherits = w->driver.life > 1; /* those of a client object before */
-  for (unsigned f = 0; f < FILTERS && !w->app.unsure; f++)
+  for (unsigned f = 0; f < HANDLED_FILTERS && !w->app.unsure; f++)
     if (s->subs[f].on != w->app.subscribed[f] && !w->app.unknown[f] &&
         !(inherits && s->subs[f].on))
       violation(w, "I17", "filter %llu: broker %llu, application %llu", f,
@@ -151,6 +162,10 @@ static bool at_rest(struct world *w) {
 
 static void check_rest(struct world *w, void *arg, uint64_t end) {
   (void)arg;
+  if (w->store.failed || w->driver.closing) { /* nothing more comes of it */
+    call_close(w);
+    return;
+  }
   if (!at_rest(w) && w->clock.now < end) {
     at(w, w->clock.now + 500, check_rest, NULL, end);
     return;
@@ -161,6 +176,11 @@ static void check_rest(struct world *w, void *arg, uint64_t end) {
     note(w, "rest: in flight %llu, open %llu, debts %llu",
          w->driver.session.outbox.n_inflight, w->driver.session.inbox.n_open,
          w->judge.n_flights + w->judge.n_open);
+    note(w, "rest: open %llu, flights %llu, stored %llu", w->judge.n_open,
+         w->judge.n_flights, w->store.durable.n_ins);
+    for (size_t i = 0; i < w->judge.n_open; i++)
+      note(w, "rest: open %llu of message %llu", w->judge.open[i].pid,
+           w->judge.open[i].message, 0);
     note(w, "rest: broker has a session %llu, out %llu, in %llu", s != NULL,
          s == NULL ? 0 : s->n_out, s == NULL ? 0 : s->n_in);
     violation(w, "I14", "state %llu, satisfied %llu, mirrored %llu",
@@ -171,7 +191,7 @@ static void check_rest(struct world *w, void *arg, uint64_t end) {
     check_subscriptions(w);
     check_messages(w);
   }
-  driver_close(w);
+  call_close(w);
 }
 
 static void heal(struct world *w) {
@@ -182,6 +202,7 @@ static void heal(struct world *w) {
   memory.prng = NULL;
   w->climate.store_delay = 10;
   w->climate.ack_delay = 20;
+  w->climate.auth_rounds = 1;
   if (w->climate.latency > 200)
     w->climate.latency = 200;
   w->climate.splits /= 4;
@@ -206,7 +227,7 @@ static void finish(struct world *w, void *arg, uint64_t n) {
     return;
   }
   w->healed = true; /* no new client after this one */
-  driver_close(w);
+  call_close(w);
 }
 
 /* I12 */
@@ -244,6 +265,7 @@ static void begin(struct world *w, uint64_t seed, bool print) {
 
 static void end(struct world *w) {
   driver_done(w);
+  app_done(w);
   net_done(w);
   broker_done(w);
   store_done(w);

@@ -6,17 +6,20 @@
 #include "sim/app.h"
 #include "sim/broker.h"
 #include "sim/byzantine.h"
+#include "sim/calls.h"
 #include "sim/climate.h"
 #include "sim/clock.h"
 #include "sim/driver.h"
 #include "sim/judge.h"
 #include "sim/ledger.h"
+#include "sim/link.h"
 #include "sim/net.h"
 #include "sim/store.h"
 #include "sim/trace.h"
 #include <uv/errno.h>
 
 #define UM_ECONNREFUSED UV__ECONNREFUSED
+#define UM_EIO UV__EIO
 
 struct world {
   uint64_t seed;
