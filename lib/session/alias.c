@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include "base/err.h"
+#include "base/mutant.h"
 #include <string.h>
 
 #define ALIAS_COST 3u  /* bytes of the property */
@@ -105,6 +106,8 @@ void um_alias_out_close(struct um_alias_out *out) {
 }
 
 void um_alias_out_open(struct um_alias_out *out, uint16_t max) {
+  if (UM_MUTANT(52) && out->entries != NULL && out->max <= max)
+    return; /* kept over the reconnect */
   um_alias_out_close(out);
   out->max = max;
 }

@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include "base/err.h"
+#include "base/mutant.h"
 #include "session/send.h"
 #include "session/session.h"
 #include <assert.h>
@@ -68,7 +69,7 @@ static int send(struct um_session *s, uint8_t reason, uvmqtt_bytes_t data,
   if (r)
     return r;
   s->out.secret = true;
-  s->auth.turn = UM_AUTH_SERVER;
+  s->auth.turn = UM_MUTANT(61) ? UM_AUTH_USER : UM_AUTH_SERVER;
   return 0;
 }
 
@@ -238,7 +239,7 @@ static int check_auth(const struct um_session *s, const struct um_packet *p) {
 }
 
 static int go_on(struct um_session *s, const struct um_packet *p) {
-  if (s->auth.rounds == UM_AUTH_ROUNDS_MAX)
+  if (s->auth.rounds == UM_AUTH_ROUNDS_MAX && !UM_MUTANT(62))
     return UVMQTT_EAUTH;
   s->auth.rounds++;
   s->auth.turn = UM_AUTH_USER;

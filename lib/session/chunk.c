@@ -1,6 +1,7 @@
 #include "session/chunk.h"
 
 #include "base/err.h"
+#include "base/mutant.h"
 #include "session/deliver.h"
 #include <string.h>
 
@@ -83,7 +84,8 @@ int um_chunk_part(struct um_session *s, struct um_span part) {
 
 void um_chunk_cut(struct um_session *s) {
   struct um_chunk *c = &s->chunk;
-  if (c->total != 0 && c->offset != 0) /* of a duplicate it stays 0 */
+  if (c->total != 0 && c->offset != 0 &&
+      !UM_MUTANT(58)) /* of a duplicate it stays 0 */
     c->aborted = true;
   c->total = 0;
 }

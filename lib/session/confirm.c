@@ -1,6 +1,7 @@
 #include "session/confirm.h"
 
 #include "base/err.h"
+#include "base/mutant.h"
 #include "session/deliver.h"
 #include "session/send.h"
 #include "wire/reason.h"
@@ -12,7 +13,7 @@ static const uint8_t answers[] = {
     [QOS1] = UVMQTT_PUBACK, [QOS2] = UVMQTT_PUBREC};
 
 static uint64_t hold(struct um_session *s, unsigned list, uint16_t id) {
-  return um_acklist_push(&s->unacked[list], id, false) << 1 | list;
+  return um_acklist_push(&s->unacked[list], id, UM_MUTANT(54)) << 1 | list;
 }
 
 int um_confirm_qos1(struct um_session *s, struct um_packet *p) {
@@ -110,7 +111,9 @@ int um_session_ack(struct um_session *s, uint64_t now, uint64_t token,
     r = accept_qos2(s, ack->id);
   if (r)
     return r;
-  ack->reason = reason;
+  if (UM_MUTANT(53)) /* does not wait for those before it */
+    return um_send_ack(s, answers[token & 1], ack->id, reason);
+  ack->reason = UM_MUTANT(55) ? 0 : reason;
   ack->settled = true;
   um_confirm_flush(s); /* no memory: drain tries again */
   um_journal_commit(&s->journal);

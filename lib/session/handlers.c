@@ -1,6 +1,7 @@
 #include "session/handlers.h"
 
 #include "base/err.h"
+#include "base/mutant.h"
 #include "session/session.h"
 #include <string.h>
 
@@ -358,6 +359,8 @@ static void part(struct um_session *s, uvmqtt_handler_t *h) {
 }
 
 static bool is_last(const uvmqtt_handler_t *h) {
+  if (UM_MUTANT(59)) /* gives up what others have handlers for */
+    return h->filter != NULL;
   return h->filter != NULL && h->filter->handlers.next == &h->link &&
          h->filter->handlers.prev == &h->link;
 }

@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include "base/err.h"
+#include "base/mutant.h"
 #include "session/session.h"
 #include "wire/topic.h"
 #include <string.h>
@@ -39,6 +40,8 @@ struct um_mailbox *um_mailbox_at(struct um_session *s, const char *topic) {
 }
 
 bool um_mailbox_is_open(const struct um_mailbox *b) {
+  if (UM_MUTANT(69)) /* asks before the answer could come */
+    return b->handler != NULL;
   return b->open && um_subs_find(&b->session->subs, b->topic) != NULL;
 }
 

@@ -81,7 +81,8 @@ static uint64_t due_of(const struct um_op *op) {
 }
 
 static struct um_list *lane_of(struct um_outbox *o, const struct um_op *op) {
-  return is_publish(op) ? &o->queued[um_lane_of(op)] : &o->requests;
+  size_t lane = UM_MUTANT(66) ? UM_NORMAL : um_lane_of(op);
+  return is_publish(op) ? &o->queued[lane] : &o->requests;
 }
 
 void um_outbox_add(struct um_outbox *o, struct um_op *op) {

@@ -85,7 +85,9 @@ static struct um_op *make_publish(struct um_session *s,
   if (m->timeout != 0)
     op->times_out = s->now + m->timeout;
   bool expires = op->expires < op->times_out && !UM_MUTANT(23);
-  op->due = expires ? op->expires : op->times_out;
+  op->due = expires         ? op->expires
+            : UM_MUTANT(65) ? UINT64_MAX /* waits for ever */
+                            : op->times_out;
   return op;
 }
 

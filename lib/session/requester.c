@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include "base/err.h"
+#include "base/mutant.h"
 #include "session/pending.h"
 #include "session/send.h"
 #include "wire/topic.h"
@@ -413,11 +414,12 @@ static struct um_request *answered(const struct um_mailbox *b,
                                    const uvmqtt_message_t *m) {
   const uvmqtt_property_t *data = uvmqtt_property_find(
       m->properties, m->n_properties, UVMQTT_PROPERTY_CORRELATION_DATA);
-  if (data != NULL) {
+  if (data != NULL && !UM_MUTANT(68)) { /* whatever comes is the answer */
     struct um_request *r = find_correlated(b->session, data->value.bin);
     return r != NULL && r->mailbox == b && r->held == NULL ? r : NULL;
   }
-  bool by_topic = b->session->version == UM_V311 && !m->retain;
+  bool by_topic =
+      (b->session->version == UM_V311 || UM_MUTANT(68)) && !m->retain;
   if (!by_topic || um_list_empty(&b->sent))
     return NULL;
   return request_of(b->sent.next);
@@ -451,8 +453,8 @@ size_t um_requester_left(const struct um_session *s) {
   const struct um_list *l, *all = &s->requester.requests;
   size_t n = 0;
   for (l = all->next; l != all; l = l->next)
-    n += is_left(s, um_list_of((struct um_list *)(uintptr_t)l,
-                               struct um_request, all));
+    n += is_left(
+        s, um_list_of((struct um_list *)(uintptr_t)l, struct um_request, all));
   return n;
 }
 

@@ -49,7 +49,8 @@ static void note(struct um_session *s, const struct um_list *list, bool gone) {
  * one. */
 static size_t drop_queued(struct um_session *s) {
   bool ended_before = s->state == UM_SESSION_GREETING && s->clean_sent;
-  if (s->config->lost != UVMQTT_LOST_DROP || !s->have_session || ended_before)
+  if (UM_MUTANT(73) || s->config->lost != UVMQTT_LOST_DROP ||
+      !s->have_session || ended_before)
     return 0;
   for (size_t i = 0; i < UM_LANES; i++) {
     const struct um_list *lane = &s->outbox.queued[i];

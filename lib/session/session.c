@@ -133,7 +133,8 @@ void um_session_down(struct um_session *s, uint64_t now, int code) {
   drop_bytes(s);
   um_keepalive_stop(&s->keepalive);
   um_alias_in_close(&s->alias_in);
-  um_alias_out_close(&s->alias_out);
+  if (!UM_MUTANT(52))
+    um_alias_out_close(&s->alias_out);
   um_inbox_new_connection(&s->inbox);
   um_acklist_new_connection(&s->unacked[0]);
   um_acklist_new_connection(&s->unacked[1]);
@@ -242,8 +243,8 @@ static bool listening(const struct um_session *s) {
 }
 
 static bool receiving(const struct um_session *s) {
-  return listening(s) && !s->journal.failed &&
-         !(s->paused && s->state == UM_SESSION_UP);
+  bool paused = s->paused && s->state == UM_SESSION_UP && !UM_MUTANT(70);
+  return listening(s) && !s->journal.failed && !paused;
 }
 
 /* Codes below EREFUSED in the table are the peer's violations. */
@@ -413,6 +414,8 @@ bool um_session_flushed(const struct um_session *s) {
 
 /* What is detached nobody waits for. */
 bool um_session_drained(const struct um_session *s) {
+  if (UM_MUTANT(67)) /* leaves at once, whatever is held */
+    return true;
   return s->outbox.n_waiting == 0 && um_requester_left(s) == 0 &&
          s->outbox.n_inflight == s->outbox.n_detached;
 }

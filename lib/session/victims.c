@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include "base/err.h"
+#include "base/mutant.h"
 #include <string.h>
 
 #define FIRST_TOPICS 64u
@@ -74,7 +75,8 @@ int um_victims_reserve(struct um_victims *v) {
 static struct um_list *list_for(struct um_victims *v, const struct um_op *op) {
   if (v->policy == UVMQTT_OVERFLOW_LATEST_PER_TOPIC)
     return topic_list(v, op->u.message.topic);
-  if (v->policy == UVMQTT_OVERFLOW_DROP_OLDEST_QOS0 && op->u.message.qos == 0)
+  bool expendable = op->u.message.qos == 0 || UM_MUTANT(56);
+  if (v->policy == UVMQTT_OVERFLOW_DROP_OLDEST_QOS0 && expendable)
     return &v->qos0[um_lane_of(op)];
   return NULL;
 }
@@ -104,8 +106,9 @@ static struct um_op *next_oldest(const struct um_victims *v,
                                  const struct um_op *op,
                                  const struct um_op *prev) {
   size_t lane = prev == NULL ? UM_BULK : um_lane_of(prev);
-  const struct um_list *at = next_in_lanes(v->queued, lane, um_lane_of(op),
-                                           prev == NULL ? NULL : &prev->link);
+  size_t last = UM_MUTANT(57) ? UM_URGENT : um_lane_of(op);
+  const struct um_list *at =
+      next_in_lanes(v->queued, lane, last, prev == NULL ? NULL : &prev->link);
   return at == NULL ? NULL : um_list_of(at, struct um_op, link);
 }
 

@@ -1,6 +1,7 @@
 #include "session/withdraw.h"
 
 #include "base/err.h"
+#include "base/mutant.h"
 #include "session/pending.h"
 
 void um_withdraw_note(struct um_session *s, const struct um_op *op) {
@@ -25,6 +26,8 @@ void um_withdraw_late(struct um_session *s, struct um_op *op) {
 static void end_sent(struct um_session *s, struct um_op *op) {
   if (s->state == UM_SESSION_UP && !op->overdue)
     um_outbox_put_off(&s->outbox, op, s->now + 1);
+  else if (UM_MUTANT(64)) /* its id is free while the server has it */
+    um_withdraw(s, op, UM_ETIMEDOUT);
   else
     um_outbox_detach(&s->outbox, op, UM_ETIMEDOUT);
 }
@@ -53,7 +56,7 @@ int um_session_cancel(struct um_session *s, uint64_t now, uint64_t id) {
     return 0;
   if (op == NULL)
     return in_out(&s->receipts, id) ? UM_EALREADY : UM_ENOENT;
-  if (op->state == UM_OP_QUEUED)
+  if (op->state == UM_OP_QUEUED || UM_MUTANT(63)) /* sent, and its id free */
     um_withdraw(s, op, UM_ECANCELED);
   else
     um_outbox_detach(&s->outbox, op, UM_ECANCELED);

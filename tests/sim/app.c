@@ -13,7 +13,7 @@ static void begin_client(struct world *w) {
   memset(a->handlers, 0, sizeof a->handlers);
   memset(&a->dispatch, 0, sizeof a->dispatch);
   memset(&a->auth, 0, sizeof a->auth);
-  a->paused = a->unsure = a->left = a->high = false;
+  a->paused = a->unsure = a->left = a->high = a->knocked = false;
   a->n_tokens = 0;
   a->parts_total = 0;
   bytes_clear(&a->parts);
@@ -114,7 +114,8 @@ void app_heal(struct world *w) {
   if (!w->driver.alive)
     return;
   pause_reading(w, false);
-  call_connect(w);
+  if (!w->store.failed)
+    call_connect(w);
   if (w->climate.manual_ack)
     ack_rest(w, NULL, 0);
 }
@@ -133,19 +134,36 @@ static void close_failed(struct world *w, void *arg, uint64_t life) {
   (void)arg;
   if (life != w->driver.life || w->driver.closing)
     return;
-  if (w->driver.wanted || w->driver.has_stream)
+  if ((w->driver.wanted || w->driver.has_stream) && !w->app.knocked)
     violation(w, "I14", "goes on though the store has failed", 0, 0, 0);
+  if (w->driver.session.state != UM_SESSION_DOWN)
+    violation(w, "I14", "waits for a store that has failed", 0, 0, 0);
   if (!app_satisfied(w))
     violation(w, "I9", "a request is held though the store has failed", 0, 0,
               0);
   call_close(w);
 }
 
+/* D03: it will not be told anything else. */
+static void knock(struct world *w, void *arg, uint64_t life) {
+  (void)arg;
+  if (life != w->driver.life || w->driver.state != OFFLINE)
+    return;
+  w->app.knocked = true;
+  call_connect(w);
+}
+
 /* D03: it is told, and then nothing is left. */
 static void store_failed(struct world *w) {
   if (!w->store.failed)
     violation(w, "I10", "the store is said to have failed", 0, 0, 0);
-  at(w, w->clock.now + 200, close_failed, NULL, w->driver.life);
+  if (w->app.knocked)
+    return;
+  bool again = chance(w, 500);
+  if (again)
+    at(w, w->clock.now + 100, knock, NULL, w->driver.life);
+  at(w, w->clock.now + (again ? 3000 : 200), close_failed, NULL,
+     w->driver.life);
 }
 
 void app_disconnected(struct world *w, int code) {

@@ -37,6 +37,7 @@ struct app {
   bool unsure; /* the broker's session may not be the one we believe in */
   bool ended;  /* closed for good */
   uint64_t left_at;
+  bool knocked;         /* connect was called after the store had failed */
   bool left;            /* a disconnect is under way, whose end we will hear */
   bool high;            /* as on_water said last */
   size_t blocks_before; /* memory when the client object was made */

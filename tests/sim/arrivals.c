@@ -148,6 +148,8 @@ static void came_connack(struct world *w, struct conn *c,
   struct judge *j = &w->judge;
   if (a->reason != 0)
     return;
+  if (!w->driver.heard_connack)
+    return; /* left inside on_auth: who that is not believed changes nothing */
   j->welcome = true;
   j->present = c->peer.present;
   j->terms = c->peer.terms;

@@ -29,7 +29,8 @@ static void leave_request(struct world *w, uint32_t number, int status,
   note(w, "app: request %llu of kind %llu, refused with -%llu", number, r->kind,
        (uint64_t)-status);
   note(w, "  filter %llu topic %llu QoS %llu", r->filter, r->topic, r->qos);
-  note(w, "  lane %llu time-out %llu, %llu bytes", r->lane, r->timeout, r->size);
+  note(w, "  lane %llu time-out %llu, %llu bytes", r->lane, r->timeout,
+       r->size);
   if (status != 0 && r->written != 0)
     violation(w, "I9", "request %llu was refused and sent", number, 0, 0);
   if (status == UVMQTT_ESTORE && !w->store.failed)

@@ -102,6 +102,8 @@ void authority_receive(struct world *w, struct conn *c,
       violation(w, "I13", "a re-authentication out of turn", 0, 0, 0);
     peer->again = true;
     begin(w, c);
+  } else if (peer->asked > ROUNDS_MAX) {
+    violation(w, "I13", "round %llu of AUTH is answered", peer->asked, 0, 0);
   } else if (peer->said == 0) {
     violation(w, "I13", "an AUTH that nobody asked for", 0, 0, 0);
   } else if (data == NULL || *data != (uint8_t)(peer->said + 1)) {

@@ -88,7 +88,7 @@ void broker_handle(struct world *w, struct conn *c, const struct um_packet *p);
 void broker_acked(struct world *w, struct conn *c, uint16_t pid);
 void broker_received(struct world *w, struct conn *c, uint16_t pid,
                      uint8_t reason);
-void broker_replies(struct world *w, uint32_t number,
+void broker_replies(struct world *w, struct conn *c, uint32_t number,
                     const struct um_packet *p);
 struct bsession *broker_session(struct world *w, struct conn *c);
 void broker_send(struct world *w, struct conn *c, uint8_t first,

@@ -54,7 +54,7 @@ static void check_connect_values(struct world *w, const struct um_packet *p) {
 }
 
 /* R1, R2. */
-static void check_connect_stored(struct world *w) {
+static void check_connect_stored(struct world *w, const char *client_id) {
   const struct image *i = &w->store.durable;
   if (!judge_has_store(w))
     return;
@@ -62,6 +62,9 @@ static void check_connect_stored(struct world *w) {
     violation(w, "I10", "D03: CONNECT after the store has failed", 0, 0, 0);
   if (!i->may_exist)
     violation(w, "I10", "R2: CONNECT before META is durable", 0, 0, 0);
+  if (strcmp(i->client_id, client_id) != 0)
+    violation(w, "I10", "R2: CONNECT as another client than is stored", 0, 0,
+              0);
   if (w->judge.clean && i->n_ins != 0)
     violation(w, "I10", "R1: a clean CONNECT with %llu in-ids stored", i->n_ins,
               0, 0);
@@ -85,7 +88,7 @@ void judge_wrote_connect(struct world *w, const struct um_packet *p) {
   if (j->clean != must_be_clean(w))
     violation(w, "I13", "CONNECT with clean %llu", j->clean, 0, 0);
   j->connected_once = true;
-  check_connect_stored(w);
+  check_connect_stored(w, p->u.connect.client_id);
   if (j->clean)
     judge_end_session(w); /* the client gives it up */
 }

@@ -88,7 +88,7 @@ static void configure(struct world *w) {
       .refuse_offline_qos0 = c->refuse_offline_qos0,
       .manual_ack = c->manual_ack,
       .chunk_threshold = c->chunk_threshold,
-      .seed = w->seed,
+      .seed = w->seed ^ (uint64_t)d->life << 32,
   };
   d->events = (struct um_session_events){
       .connected = connected,

@@ -93,6 +93,9 @@ static void ponder(struct world *w, const uvmqtt_message_t *m) {
 static void check_heard(struct world *w) {
   if (w->app.in_call)
     violation(w, "I9", "a message is delivered inside a call", 0, 0, 0);
+  if (w->app.parts_total != 0)
+    violation(w, "I3", "another message, and %llu of %llu bytes came of one",
+              w->app.parts.len, w->app.parts_total, 0);
   if (w->app.paused)
     violation(w, "I9", "a message is delivered while reading is stopped", 0, 0,
               0);
@@ -362,10 +365,14 @@ static void go_on(struct world *w, const uvmqtt_auth_t *auth) {
 
 void app_auth(struct world *w, const uvmqtt_auth_t *auth) {
   static const uint8_t first = 1;
+  bool connack = auth->step == UVMQTT_AUTH_SUCCESS &&
+                 w->driver.session.state == UM_SESSION_GREETING;
   w->app.auth.open = false;
   if (auth->step == UVMQTT_AUTH_CONTINUE)
     go_on(w, auth);
   else if (auth->step == UVMQTT_AUTH_START)
     call_auth(w, (uvmqtt_bytes_t){&first, 1});
+  w->judge.undecided = connack;
   app_reenter(w);
+  w->judge.undecided = false;
 }

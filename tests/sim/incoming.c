@@ -79,7 +79,7 @@ static void recv_publish(struct world *w, struct conn *c,
     return;
   }
   if (w->ledger.requests[number].kind == ASK_REQUEST)
-    broker_replies(w, number, p);
+    broker_replies(w, c, number, p);
   if (m->qos == 2) {
     recv_qos2(w, c, p->id, number);
     return;

@@ -158,7 +158,7 @@ bool judge_blind(struct world *w) {
 void judge_catch_up(struct world *w) {
   struct judge *j = &w->judge;
   struct conn *c = net_find(w, j->conn);
-  if (!judge_judging(w, c))
+  if (!judge_judging(w, c) || j->undecided)
     return;
   uint64_t taken =
       w->driver.session.counters.packets_received - j->taken_before;

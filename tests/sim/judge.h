@@ -73,6 +73,7 @@ struct judge {
   size_t n_held, cap_held;
   unsigned aliases[ALIASES_MAX + 1]; /* topic index + 1, of the client's */
   enum auth_turn auth;
+  bool undecided;   /* inside on_auth: shall CONNACK count? */
   bool authentic;   /* a re-authentication succeeded */
   struct queue due; /* messages to be delivered, in order */
   uint64_t callbacks_due, callbacks_done;

@@ -1,5 +1,6 @@
 #include "sim/mutants.h"
 
+#include "base/mutant.h"
 int um_mutant;
 
 const char *const mutants[MUTANTS_MAX] = {
@@ -54,4 +55,27 @@ const char *const mutants[MUTANTS_MAX] = {
     [48] = "PUBREL is not sent again after a reconnect",
     [49] = "the policy FAIL sends again all the same",
     [50] = "PUBREC frees a place in the quota",
+    [51] = "a failed store counts as one that answered",
+    [52] = "topic aliases are kept over a reconnect",
+    [53] = "an acknowledgement by the user does not wait for earlier ones",
+    [54] = "acknowledged before the user did",
+    [55] = "a message that the user refuses is acknowledged as taken",
+    [56] = "the overflow policy for QoS 0 drops any message",
+    [57] = "a less urgent message drops a more urgent one",
+    [58] = "nobody hears that a large message will not go on",
+    [59] = "UNSUBSCRIBE with the first handler that goes, not the last",
+    [60] = "only the first handler of a filter is called",
+    [61] = "AUTH may be answered twice",
+    [62] = "endless AUTH",
+    [63] = "a message given up after it was sent frees its id",
+    [64] = "a message that timed out after it was sent frees its id",
+    [65] = "the time-out does not run while a message waits",
+    [66] = "the urgent wait in one lane with all others",
+    [67] = "DRAIN does not wait",
+    [68] = "any answer answers any request",
+    [69] = "a request is sent before its answer is subscribed to",
+    [70] = "reading goes on though the user stopped it",
+    [71] = "a failed store is forgotten with the connection",
+    [72] = "what is held when the store fails never completes",
+    [73] = "LOST_DROP drops only what was sent",
 };

@@ -88,14 +88,16 @@ static void check_ended(struct world *w, uint32_t number, bool again) {
                 w->judge.last_busy < r->accepted && !r->lost && !again;
   if (r->never)
     violation(w, "I18", "request %llu was given up and sent", number, 0, 0);
-  if (prompt && r->timeout != 0 && now > r->accepted + r->timeout + 1)
+  bool answered = r->kind == ASK_REQUEST && r->completed && r->status == 0;
+  if (prompt && r->timeout != 0 && !answered &&
+      now > r->accepted + r->timeout + 1)
     violation(w, "I18", "request %llu was sent after its time-out", number, 0,
               0);
 }
 
 /* Something more urgent waits, and for nothing: at QoS 0 what goes may pass a
- * lane whose head waits for a place in the quota. What is dropped or expired may
- * not be told yet. */
+ * lane whose head waits for a place in the quota. What is dropped or expired
+ * may not be told yet. */
 static bool waits_in_vain(struct world *w, const struct request *o,
                           const struct request *r) {
   bool may_end = o->cancelled || o->never || o->interval != 0 ||

@@ -106,7 +106,8 @@ static void wrote_request(struct world *w, const struct um_packet *p) {
   unsigned f = filter_index(first);
   bool own = !asked_for(w, kind, f);
   bool handled = f >= PLAIN_FILTERS && f < HANDLED_FILTERS;
-  if (handled && !subscribe && own && has_handler(w, f))
+  if (handled && !subscribe && own && has_handler(w, f) &&
+      !asked_for(w, ASK_SUBSCRIBE, f)) /* else that one comes behind it */
     violation(w, "I17", "filter %llu is given up and has a handler", f, 0, 0);
   own = own && f < HANDLED_FILTERS && (subscribe || !handled);
   if (own && !j->restore_open)

@@ -6,7 +6,7 @@
  *
  * A violation prints its seed, the virtual time, the invariant and the last
  * events; `--from SEED --seeds 1 --trace` shows all of it. Exit 1 when there
- * was one. */
+ * was one. docs/simulator.md says where each invariant is checked. */
 #include "sim/mutants.h"
 #include "sim/world.h"
 #include <signal.h>

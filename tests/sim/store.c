@@ -75,6 +75,16 @@ static void put_out(struct world *w, struct image *i, const struct kept *k) {
       (struct row){k->op.seq, k->message, 0, k->op.state, i->epoch};
 }
 
+/* R7, R9, R10: an id is free when its row is gone. */
+static void check_unshared(struct world *w, const struct image *i,
+                           const struct row *r) {
+  for (size_t k = 0; k < i->n_rows; k++)
+    if (&i->rows[k] != r && i->rows[k].pid == r->pid &&
+        i->rows[k].state != UM_OP_QUEUED && r->state != UM_OP_QUEUED)
+      violation(w, "I10", "R7: id %llu is of request %llu and of %llu", r->pid,
+                i->rows[k].seq, r->seq);
+}
+
 static void set_out(struct world *w, struct image *i, const struct kept *k) {
   struct row *r = find_row(i, k->op.seq);
   if (r == NULL) {
@@ -85,6 +95,7 @@ static void set_out(struct world *w, struct image *i, const struct kept *k) {
   r->state = k->op.state;
   r->pid = k->op.pid;
   r->epoch = i->epoch;
+  check_unshared(w, i, r);
 }
 
 static void del_out(struct world *w, struct image *i, const struct kept *k) {

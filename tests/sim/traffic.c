@@ -84,7 +84,7 @@ static bool has_text(const struct um_packet *p, const char *text) {
   return found != NULL && strcmp(found->value.str, text) == 0;
 }
 
-void broker_replies(struct world *w, uint32_t number,
+void broker_replies(struct world *w, struct conn *c, uint32_t number,
                     const struct um_packet *p) {
   const struct request *r = &w->ledger.requests[number];
   const uvmqtt_property_t *data = uvmqtt_property_find(
@@ -99,6 +99,12 @@ void broker_replies(struct world *w, uint32_t number,
        !has_text(p, topics[r->reply])))
     violation(w, "I13", "request %llu does not say where to answer", number, 0,
               0);
+  const struct bsession *s = broker_session(w, c);
+  bool sure = w->climate.rejects == 0 && !w->app.unsure && !judge_blind(w);
+  if (sure && r->written == 1 && !s->subs[filter_index(topics[r->reply])].on)
+    violation(w, "I13",
+              "request %llu is sent, and nobody would hear the answer", number,
+              0, 0);
   if (w->violated || fault(w, w->climate.silences))
     return;
   if (data != NULL) {
