@@ -145,16 +145,19 @@ static int remember(struct um_session *s, const struct um_op *op,
   return 0;
 }
 
-/* Filters that the session asked for again and did not get. */
+/* Filters that the session asked for again and did not get. All are forgotten
+ * before the first is told: who adds a handler there must be asked for. */
 static void report_refused(struct um_session *s, const struct um_op *op,
                            const uint8_t *reasons) {
+  for (size_t i = 0; i < op->u.subscribe.n; i++)
+    if (reasons[i] >= 0x80)
+      um_subs_remove(&s->subs, op->u.subscribe.filters[i].filter);
   for (size_t i = 0; i < op->u.subscribe.n && !s->halted; i++) {
     if (reasons[i] < 0x80)
       continue;
     uvmqtt_notice_t notice = {.kind = UVMQTT_NOTICE_SUBSCRIPTION_REFUSED,
                               .filter = op->u.subscribe.filters[i].filter,
                               .reason = reasons[i]};
-    um_subs_remove(&s->subs, notice.filter);
     s->events->notice(s->up, &notice);
   }
 }

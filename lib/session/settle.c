@@ -84,7 +84,6 @@ static void tell_unrestored(struct um_session *s, const struct um_op *op) {
   for (size_t i = 0; i < op->u.subscribe.n && !s->halted; i++) {
     uvmqtt_notice_t notice = {.kind = UVMQTT_NOTICE_SUBSCRIPTION_REFUSED,
                               .filter = op->u.subscribe.filters[i].filter};
-    um_subs_remove(&s->subs, notice.filter);
     s->events->notice(s->up, &notice);
   }
 }

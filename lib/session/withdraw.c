@@ -10,8 +10,17 @@ void um_withdraw_note(struct um_session *s, const struct um_op *op) {
     um_journal_put(&s->journal, &record);
 }
 
+/* What was to be restored and cannot be asked for is no subscription any more,
+ * from now on and not only when settle tells. */
+static void forget_subscriptions(struct um_session *s, const struct um_op *op) {
+  for (size_t i = 0; i < op->u.subscribe.n; i++)
+    um_subs_remove(&s->subs, op->u.subscribe.filters[i].filter);
+}
+
 void um_withdraw(struct um_session *s, struct um_op *op, int status) {
   um_withdraw_note(s, op);
+  if (op->id == 0)
+    forget_subscriptions(s, op);
   um_outbox_finish(&s->outbox, op, status, 0);
 }
 

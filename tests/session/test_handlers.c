@@ -431,6 +431,46 @@ Test(handlers, refused_when_restored_a_later_one_asks_again) {
   stage_close(&st);
 }
 
+static void add_c_at_first_notice(struct stage *s, const char *line) {
+  if (strcmp(line, "notice 5 t") == 0)
+    cr_assert_eq(stage_handle(s, "c", "u:1h2", &c), 0);
+}
+
+static void add_c_at_wildcard(struct stage *s, const char *line) {
+  if (strcmp(line, "notice 5 t/+") == 0)
+    cr_assert_eq(stage_handle(s, "c", "u/+:1h2", &c), 0);
+}
+
+Test(handlers, added_while_refusals_are_told_it_is_asked_for) {
+  stage_begin(&st);
+  stage_granted(&st, "a", "t:1", 1, &a);
+  stage_granted(&st, "b", "u:1", 2, &b);
+  stage_down(&st);
+  stage_online(&st, "CONNACK");
+  HEARS(&st, "SUBSCRIBE id=3 filters=t:1,u:1");
+  st.log[0] = '\0';
+  st.hook = add_c_at_first_notice;
+  SAYS(&st, "SUBACK id=3 reasons=80,80");
+  LOGS(&st, "notice 5 t\nnotice 5 u\n");
+  HEARS(&st, "SUBSCRIBE id=4 filters=u:1h2");
+  SAYS(&st, "SUBACK id=4 reasons=01");
+  LOGS(&st, "c handled ok 1\n");
+  stage_close(&st);
+}
+
+Test(handlers, added_while_what_cannot_be_restored_is_told_it_is_asked_for) {
+  stage_begin(&st);
+  stage_granted(&st, "a", "t/+:1", 1, &a);
+  stage_granted(&st, "b", "u/+:1", 2, &b);
+  stage_down(&st);
+  st.hook = add_c_at_wildcard;
+  stage_online(&st, "CONNACK wildcard_subscription_available=0");
+  stage_settle(&st);
+  HEARS(&st, "");
+  LOGS(&st, "notice 0 \nnotice 5 t/+\nnotice 5 u/+\nc handled ENOTSUP\n");
+  stage_close(&st);
+}
+
 Test(handlers, a_subscribe_not_answered_is_asked_again_on_the_next_connection) {
   stage_begin(&st);
   stage_handle(&st, "a", "t:1", &a);
