@@ -148,6 +148,7 @@ static void came_connack(struct world *w, struct conn *c,
   struct judge *j = &w->judge;
   if (a->reason != 0)
     return;
+  memcpy(j->assigned, c->peer.client_id, sizeof j->assigned);
   if (!w->driver.heard_connack)
     return; /* left inside on_auth: who that is not believed changes nothing */
   j->welcome = true;

@@ -35,6 +35,7 @@ static void draw_client(struct world *w, struct climate *c) {
   c->queue_messages = (uint32_t)(chance(w, 300) ? range(w, 1, 20) : 10000);
   c->queue_bytes = chance(w, 150) ? range(w, 1000, 20000) : 64u << 20;
   c->connect_timeout = (uint32_t)range(w, 2000, 30000);
+  c->connack_timeout = (uint32_t)(chance(w, 700) ? 0 : range(w, 2000, 10000));
   c->reconnect_min = (uint32_t)(chance(w, 500) ? 1000 : range(w, 10, 3000));
   c->reconnect_max = (uint32_t)range(w, c->reconnect_min, 60000);
   c->reconnect_stable = 10000;

@@ -33,7 +33,8 @@ struct climate {
   uint32_t packet_max, session_expiry;
   uint32_t queue_messages;
   uint64_t queue_bytes;
-  uint32_t connect_timeout, reconnect_min, reconnect_max, reconnect_stable;
+  uint32_t connect_timeout, connack_timeout, reconnect_min, reconnect_max,
+      reconnect_stable;
 
   /* The store. */
   enum storing storing;

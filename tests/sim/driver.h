@@ -1,7 +1,8 @@
 /* sim/driver.h: lib/client's link.c, pump.c and client.c on a virtual clock,
  * function by function and with their names: connect, feed, drain, write, tick,
  * settle, down, back-off, redirects. What they do with libuv is done with
- * sim/net.h here. Change it with them. */
+ * sim/net.h here. What the clients of a loop share (reconnect budget, look-ups)
+ * is not here, as there is only one. Change it with them. */
 #ifndef SIM_DRIVER_H
 #define SIM_DRIVER_H
 
@@ -44,7 +45,7 @@ struct driver {
   bool was_stable;
   int error_code;
   uint8_t error_reason;
-  uint64_t online_since, deadline;
+  uint64_t online_since, deadline, connect_by;
   bool overdue;
   unsigned poisoned;
   struct um_backoff backoff;

@@ -125,12 +125,23 @@ static void open_link(struct world *w) {
   d->stream_closing = false;
   d->busy = false;
   enter(w, CONNECTING);
-  d->deadline = now_of(w) + w->climate.connect_timeout;
+  d->connect_by = now_of(w) + w->climate.connect_timeout;
+  d->deadline = d->connect_by;
   d->conn = net_connect(w);
+}
+
+/* Each phase has its own time, within that of all. */
+static void begin_phase(struct world *w, uint32_t ms) {
+  struct driver *d = &w->driver;
+  uint64_t until = now_of(w) + ms;
+  d->deadline = ms != 0 && until < d->connect_by ? until : d->connect_by;
+  d->overdue = false;
 }
 
 static int greet(struct world *w) {
   struct driver *d = &w->driver;
+  if (d->closing || link_is_leaving(d))
+    return 0;
   int r = um_session_ask(&d->session);
   if (r || d->closing || link_is_leaving(d))
     return d->closing ? 0 : r;
@@ -140,6 +151,7 @@ static int greet(struct world *w) {
 void link_connected(struct world *w) {
   struct driver *d = &w->driver;
   judge_opened(w, d->conn);
+  begin_phase(w, w->climate.connack_timeout);
   int r = greet(w);
   if (r)
     link_failed(w, r);
