@@ -180,8 +180,10 @@ void app_left(struct world *w, const struct leave *l, int status,
   if (!w->app.left)
     violation(w, "I9", "a disconnect ends that nobody asked for", 0, 0, 0);
   w->app.left = false;
-  if (l->again)
-    judge_kicked(w); /* the wish of long ago */
+  if (l->again) { /* the wish of long ago */
+    judge_kicked(w);
+    w->app.knocked = w->store.failed;
+  }
 }
 
 uvmqtt_redirect_verdict_t app_redirected(struct world *w) {

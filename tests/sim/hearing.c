@@ -180,7 +180,7 @@ void app_heard(uvmqtt_t *up, const uvmqtt_message_t *m, void *arg) {
     violation(w, "I9", "a handler that is gone was called", 0, 0, 0);
     return;
   }
-  if (!wants(&a->handlers[i], m->topic))
+  if (!wants(&a->handlers[i], m->topic) && !judge_blind(w))
     violation(w, "I3", "a handler was called for another filter", 0, 0, 0);
   uint32_t number = payload_read(m->payload.data, m->payload.len, 'B');
   if (goes_on(w, number, i)) {
