@@ -93,7 +93,7 @@ void broker_replies(struct world *w, struct conn *c, uint32_t number,
                       .qos = (uint8_t)roll(w, 3),
                       .size = PAYLOAD_LEAST,
                       .replies = number + 1};
-  bool v5 = w->judge.version == UM_V5;
+  bool v5 = c->peer.version == UM_V5;
   if (v5 && !judge_blind(w) &&
       (data == NULL || data->value.bin.len > sizeof m.correlation ||
        !has_text(p, topics[r->reply])))
