@@ -193,6 +193,11 @@ static void note_parts(struct world *w) {
     w->judge.pinged = w->clock.now;
 }
 
+/* As long as it has not left it cannot be answered. */
+void judge_moved(struct world *w) {
+  w->judge.last_rx = w->judge.pinged = w->clock.now;
+}
+
 void judge_part(struct world *w) {
   w->judge.pinged = w->clock.now;
 }

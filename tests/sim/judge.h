@@ -103,7 +103,8 @@ void judge_delay(struct world *w, int64_t delay);
 void judge_opened(struct world *w, uint64_t conn);
 void judge_fed(struct world *w);
 void judge_feed_done(struct world *w);
-void judge_part(struct world *w); /* a part of a large message came */
+void judge_moved(struct world *w); /* what is before a PINGREQ, or it */
+void judge_part(struct world *w);  /* a part of a large message came */
 void judge_connected(struct world *w, const uvmqtt_connack_t *connack);
 void judge_write(struct world *w, const uint8_t *data, size_t len);
 void judge_failed(struct world *w, int code);

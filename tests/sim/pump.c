@@ -258,8 +258,10 @@ void driver_writable(struct world *w) {
     return;
   pump_enter_loop(d);
   size_t n = flush_kept(w);
+  if (n != 0 && d->session.taken < d->session.ping_end)
+    judge_moved(w);
   if (d->session.state != UM_SESSION_DOWN)
-    um_session_written(&d->session, n);
+    um_session_wrote(&d->session, now_of(w), n);
   pump_mark(w);
   pump_exit_loop(w);
 }
