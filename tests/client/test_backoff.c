@@ -123,7 +123,7 @@ Test(backoff, a_suspected_fight_waits_ten_seconds_or_the_maximum) {
 Test(backoff, what_the_user_says_is_a_class) {
   for (int c = UM_BACKOFF_TRANSIENT; c <= UM_BACKOFF_STOP; c++) {
     uvmqtt_retry_t said = um_backoff_public((enum um_backoff_class)c);
-    cr_expect_eq(um_backoff_of(said), c);
+    cr_expect_eq(um_backoff_of(said), (enum um_backoff_class)c);
   }
   cr_expect_eq(um_backoff_public(UM_BACKOFF_POISON), UVMQTT_RETRY_SLOW);
   cr_expect_eq(um_backoff_public(UM_BACKOFF_DISPLACED),

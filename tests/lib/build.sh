@@ -3,13 +3,16 @@
 
 CORES=$(nproc)
 
+# Compiling is most of a run's time: lines are all that reports need to name.
+QUICK=(-Doptimization=1 -Ddebug=false -Dc_args=-g1)
 TEST_OPTIONS=(-Dtests=true -Dwerror=true -Db_sanitize=address,undefined
-  -Db_lundef=false)
-VALGRIND_OPTIONS=(-Dtests=true -Dwerror=true)
-THREAD_OPTIONS=(-Dtests=true -Dwerror=true -Db_sanitize=thread -Db_lundef=false)
+  -Db_lundef=false "${QUICK[@]}")
+VALGRIND_OPTIONS=(-Dtests=true -Dwerror=true "${QUICK[@]}")
+THREAD_OPTIONS=(-Dtests=true -Dwerror=true -Db_sanitize=thread -Db_lundef=false
+  "${QUICK[@]}")
 SCALE_OPTIONS=(-Dtests=true -Dexamples=false --buildtype=release)
 RELEASE_OPTIONS=(--buildtype=release)
-CLANG_OPTIONS=(-Dtests=true -Dwerror=true)
+CLANG_OPTIONS=(-Dtests=true -Dwerror=true -Doptimization=0 -Ddebug=false)
 
 # Kept when it was set up with the same compiler and options, else made anew.
 configure() { # DIR CC OPTION...
@@ -28,8 +31,10 @@ configure() { # DIR CC OPTION...
   echo "$wanted" >"$dir/options"
 }
 
+# TARGETS, when it is not empty, is all that is made.
+TARGETS=()
 compile() { # DIR CC OPTION...
-  configure "$@" && ninja -C "$1" -j "$CORES" --quiet
+  configure "$@" && ninja -C "$1" -j "$CORES" --quiet "${TARGETS[@]}"
 }
 
 # build LABEL DIR CC OPTION...: 0 when it worked; the log is shown when not.
