@@ -187,7 +187,7 @@ static unsigned sum(enum heard what) {
 }
 
 Test(loop, a_hundred_clients_connect_exchange_and_close) {
-  char id[16];
+  char id[32];
   rig_open(&r);
   r.b.polite = r.b.echo = true;
   r.crowded = true;

@@ -307,7 +307,7 @@ Test(race, no_more_than_sixteen_are_under_way) {
   scene_init(&s);
   listen_at(&s, "127.0.0.30");
   for (int i = 0; i < 16; ++i) {
-    char ip[16];
+    char ip[24];
     snprintf(ip, sizeof ip, "127.0.0.%d", i + 1);
     extra[i] = rig_listen_extra(ip, s.r.port);
     rig_clog(extra[i], clogs[i], CLOG);
