@@ -2,6 +2,8 @@
 # tests/lib/matrix.sh: every broker over every way in every version at every
 # QoS; a line a cell. Needs report.sh and broker.sh; TMP is a scratch directory.
 
+MATRIX_BROKERS=(mosquitto ejabberd aedes rabbitmq)
+MATRIX_QOS=(0 1 2)
 MATRIX_WAYS=(tcp tls mtls ws wss unix)
 declare -A MATRIX_VERSIONS=([mosquitto]='3.1.1 5.0' [ejabberd]='3.1.1 5.0'
   [aedes]=3.1.1 [rabbitmq]=3.1.1)
@@ -59,7 +61,7 @@ matrix_broker() { # CELL NAME
   local way version qos
   for way in "${MATRIX_WAYS[@]}"; do
     for version in ${MATRIX_VERSIONS[$2]}; do
-      for qos in 0 1 2; do
+      for qos in "${MATRIX_QOS[@]}"; do
         matrix_try "$1" "$2" "$way" "$version" "$qos"
       done
     done
