@@ -325,6 +325,8 @@ void app_replied(uvmqtt_t *up, int status, const uvmqtt_message_t *reply,
 
 /* Authentication. */
 
+static void say_late(struct world *w, void *arg, uint64_t life);
+
 static void say(struct world *w) {
   struct app *a = &w->app;
   uint8_t data = (uint8_t)(a->auth.said + 1);
@@ -333,8 +335,10 @@ static void say(struct world *w) {
   bool due = a->auth.open && a->auth.conn == w->driver.conn && talking;
   a->auth.open = false;
   int r = call_auth(w, (uvmqtt_bytes_t){&data, 1});
-  if (r == UM_ENOMEM)
-    a->auth.open = due; /* nothing was said */
+  if (r == UM_ENOMEM) { /* nothing was said */
+    a->auth.open = due;
+    at(w, w->clock.now + 100, say_late, NULL, w->driver.life);
+  }
   if (r == UM_ENOMEM || w->driver.closing || judge_blind(w))
     return;
   if (r != (due ? 0 : UVMQTT_ESTALE) &&

@@ -131,13 +131,15 @@ static bool (*const by_kind[])(struct world *, const struct request *,
 
 static bool end_is_right(struct world *w, const struct request *r,
                          const uvmqtt_result_t *result) {
+  if (r->kind == ASK_REAUTH)
+    return reauth_end_is_right(w, r, result);
   switch (result->status) {
   case UVMQTT_ENOTSUP:
     return unsupported(w, r);
   case UVMQTT_ETOOBIG:
     return w->judge.terms.packet_max < r->size + 200;
   case UM_ECANCELED:
-    return w->driver.closing || r->cancelled || r->kind == ASK_REAUTH;
+    return w->driver.closing || r->cancelled;
   case UM_ETIMEDOUT:
     if (r->timeout != 0)
       return w->clock.now >= r->accepted + r->timeout;
