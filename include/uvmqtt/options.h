@@ -378,8 +378,10 @@ typedef struct uvmqtt_options_s {
   /* "socks5h://user:password@host:port" (RFC 1928, port 1080) or
    * "http://user:password@host:port" (CONNECT, port 8080); the login may be
    * missing, NULL is no proxy. All but unix sockets (UV_EINVAL) goes through
-   * it, and it looks up the server's name. With several servers each attempt
-   * asks for one, in turn. Else UVMQTT_EURL. The login travels to the proxy in
+   * it, and it looks up the server's name. With "socks5://..." we look it up,
+   * as without a proxy (on_resolve), and the proxy is told an address; each
+   * attempt takes the next one. With several servers each attempt asks for
+   * one, in turn. Else UVMQTT_EURL. The login travels to the proxy in
    * clear text; user name and password have up to 255 bytes each. Through a
    * proxy a server counts as local (.plain_credentials) only when the proxy is
    * on this machine and the url has 127/8 or ::1 in it. */
