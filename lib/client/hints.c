@@ -210,29 +210,33 @@ static const struct {
     {68, "a signature in the chain is too weak to be safe"},
 };
 
-/* TLS alerts (RFC 8446, 6.2). */
+/* TLS alerts (RFC 8446, 6.2) of the server; some are as true of ours. */
 static const struct {
   int alert;
+  bool both;
   const char *text;
 } by_alert[] = {
-    {40, "the server and we share no TLS parameters, or it wants a client "
-         "certificate"},
-    {42, "the server does not accept our certificate"},
-    {43, "the server does not accept this type of certificate"},
-    {44, "the server says that our certificate was revoked"},
-    {45, "the server says that our certificate has expired"},
-    {46, "the server does not accept our certificate"},
-    {48, "the server does not know the authority that signed our certificate"},
-    {49, "the server does not allow our certificate"},
-    {51, "a signature or key did not match; are certificate and key, or the "
-         "PSK, the right ones?"},
-    {70, "the server wants another version of TLS"},
-    {71, "the server finds our TLS parameters too weak"},
-    {80, "the server failed inside"},
-    {112, "the server does not know this host name"},
-    {115, "the server does not know this PSK identity"},
-    {116, "the server wants a client certificate"},
-    {120, "the server does not offer this ALPN protocol"},
+    {40, true,
+     "the server and we share no TLS parameters, or it wants a client "
+     "certificate"},
+    {42, false, "the server does not accept our certificate"},
+    {43, false, "the server does not accept this type of certificate"},
+    {44, false, "the server says that our certificate was revoked"},
+    {45, false, "the server says that our certificate has expired"},
+    {46, false, "the server does not accept our certificate"},
+    {48, false,
+     "the server does not know the authority that signed our certificate"},
+    {49, false, "the server does not allow our certificate"},
+    {51, true,
+     "a signature or key did not match; are certificate and key, or the "
+     "PSK, the right ones?"},
+    {70, true, "the server and we have no version of TLS in common"},
+    {71, true, "the TLS parameters are too weak for the server or for us"},
+    {80, false, "the server failed inside"},
+    {112, false, "the server does not know this host name"},
+    {115, false, "the server does not know this PSK identity"},
+    {116, false, "the server wants a client certificate"},
+    {120, false, "the server does not offer this ALPN protocol"},
 };
 
 /* Replies on the way. */
@@ -341,7 +345,7 @@ static const char *hint_of_certificate(const struct um_fault *fault,
   return fault->verify_code == 0 ? NULL : hint_of_verify_code(fault);
 }
 
-/* Where the verdict was ours, so was the alert. */
+/* Where the verdict on the server was ours, so was the alert. */
 static bool is_our_verdict(int code) {
   return code == UVMQTT_ECERT || code == UVMQTT_EHOSTNAME ||
          code == UVMQTT_EPIN || code == UVMQTT_ETLSCONFIG;
@@ -351,7 +355,8 @@ static const char *hint_of_alert(const struct um_hint_facts *f) {
   if (is_our_verdict(f->code))
     return NULL;
   for (EACH(i, by_alert))
-    if (by_alert[i].alert == f->fault->alert)
+    if (by_alert[i].alert == f->fault->alert &&
+        (by_alert[i].both || !f->fault->alert_ours))
       return by_alert[i].text;
   return NULL;
 }

@@ -173,6 +173,17 @@ Test(hints, our_own_verdict_is_not_blamed_on_the_server) {
                  UVMQTT_PHASE_PROXY, "the proxy failed");
 }
 
+Test(hints, an_alert_of_ours_is_not_the_servers) {
+  expect_verdict(UVMQTT_ETLS, (struct um_fault){.alert = 80}, UVMQTT_PHASE_TLS,
+                 "the server failed inside");
+  expect_verdict(UVMQTT_ETLS,
+                 (struct um_fault){.alert = 80, .alert_ours = true},
+                 UVMQTT_PHASE_TLS, ".detail");
+  expect_verdict(UVMQTT_ETLS,
+                 (struct um_fault){.alert = 70, .alert_ours = true},
+                 UVMQTT_PHASE_TLS, "no version of TLS in common");
+}
+
 Test(hints, replies_on_the_way_are_understood_in_their_phase) {
   expect_fault((struct um_fault){.status = 404, .alert = -1},
                UVMQTT_PHASE_WEBSOCKET, "/mqtt");
