@@ -87,8 +87,9 @@ typedef enum {
    * version), 0x85 (client identifier), 0x86 (user name or password), 0x87 (not
    * authorized), 0x8A (banned), 0x8C (authentication method), 0x9C and 0x9D
    * (another server), UVMQTT_EINSECURE, _EVERSION, _ENOTSUP, _ECLIENTID,
-   * _ENOCLIENTID, _EAUTH, _ECERT, _EHOSTNAME, _EPIN and _ETLSCONFIG. With
-   * UVMQTT_NOTICE_BROKER_MISBEHAVING it is reconnect_max. */
+   * _ENOCLIENTID, _EAUTH, _ECERT, _EHOSTNAME, _EPIN, _ETLSCONFIG, _EPROXYAUTH
+   * and _EPROXYPROTOCOL. With UVMQTT_NOTICE_BROKER_MISBEHAVING it is
+   * reconnect_max. */
   UVMQTT_RETRY_SLOW,
   /* No further attempt until uvmqtt_connect; on_disconnect says so (retry_in is
    * UVMQTT_OFF). After UVMQTT_EURL, which nothing but .on_before_connect can
@@ -377,8 +378,10 @@ typedef struct uvmqtt_options_s {
   /* "socks5h://user:password@host:port" (RFC 1928, port 1080) or
    * "http://user:password@host:port" (CONNECT, port 8080); the login may be
    * missing, NULL is no proxy. All but unix sockets (UV_EINVAL) goes through
-   * it, and it looks up the server's name. With several servers each attempt
-   * asks for one, in turn. Else UVMQTT_EURL. The login travels to the proxy in
+   * it, and it looks up the server's name. With "socks5://..." we look it up,
+   * as without a proxy (on_resolve), and the proxy is told an address; each
+   * attempt takes the next one. With several servers each attempt asks for
+   * one, in turn. Else UVMQTT_EURL. The login travels to the proxy in
    * clear text; user name and password have up to 255 bytes each. Through a
    * proxy a server counts as local (.plain_credentials) only when the proxy is
    * on this machine and the url has 127/8 or ::1 in it. */

@@ -45,6 +45,16 @@ static const struct {
     {UVMQTT_EMALFORMED, 0,
      "what came was not MQTT; is this the right port, and does it want TLS?"},
     {UVMQTT_EPROTOCOL, 0, "the server broke the MQTT standard"},
+    {UVMQTT_EQUOTA, 0,
+     "the server sent more messages at once than Receive Maximum allows"},
+    {UVMQTT_ETOPICALIAS, 0,
+     "the server used a topic alias that it may not use or never set"},
+    {UVMQTT_EREFUSED, 0,
+     "the server refuses this client; its reason code says why"},
+    {UVMQTT_EDISCONNECTED, 0,
+     "the server sent the client away; its reason code says why"},
+    {UVMQTT_ENOCLIENTID, 0,
+     "the server gave this client no identifier; set .client_id"},
     {UVMQTT_EINSECURE, 0,
      "credentials would travel in clear text; use mqtts:// or wss://, or set "
      ".plain_credentials to allow it"},
@@ -55,7 +65,50 @@ static const struct {
      "no answer to PINGREQ; the server or the network is gone"},
     {UVMQTT_ESTALLED, 0,
      "the server or the network takes no more bytes; see .write_timeout"},
+    {UVMQTT_ENOTSUP, 0,
+     "MQTT 3.1.1 has no password without a user name; set both, or neither"},
+    {UVMQTT_ECLIENTID, 0,
+     "a session that is kept needs a client identifier in MQTT 3.1.1; set "
+     ".client_id"},
+    {UVMQTT_EURL, 0,
+     "this URL leads nowhere; names of hosts are in ASCII (xn--...)"},
     {UVMQTT_ETOOBIG, 0, "a packet was larger than .maximum_packet_size"},
+    {UVMQTT_ETLS, 0,
+     "the server and we do not agree about TLS; .detail has the words of "
+     "OpenSSL"},
+    {UVMQTT_ECERT, 0,
+     "the server's certificate is not accepted here; .detail says why"},
+    {UVMQTT_EHOSTNAME, 0,
+     "the server's certificate is for another name than the one in the URL"},
+    {UVMQTT_EPIN, 0,
+     "the server has a new key, or this is another server: none of the pinned "
+     "keys is in its chain"},
+    {UVMQTT_ETLSCONFIG, 0,
+     "a certificate, key or other setting of .tls cannot be used; .detail says "
+     "which"},
+    {UVMQTT_EWSHANDSHAKE, 0,
+     "what answers does not speak MQTT over WebSocket; is it the right port "
+     "and path?"},
+    {UVMQTT_EWSPROTOCOL, 0,
+     "the server broke the rules of WebSocket; is something in between that "
+     "changes bytes?"},
+    {UVMQTT_EWSCLOSED, 0,
+     "the server closed the WebSocket; .detail has its code and its words"},
+    {UVMQTT_EPROXY, 0,
+     "the proxy did not make the connection; .detail has its answer"},
+    {UVMQTT_EPROXYAUTH, 0,
+     "the proxy wants a user name and a password, or others than these"},
+    {UVMQTT_EPROXYPROTOCOL, 0,
+     "what answers is not such a proxy; are scheme and port in .proxy the "
+     "right ones?"},
+    {UVMQTT_EHEADER, 0,
+     "a header or the path cannot be sent: control characters, or a header "
+     "that the handshake itself uses"},
+    {UVMQTT_EHEADERS, 0,
+     "the program answered .on_ws_headers with a failure; trying again later"},
+    {UVMQTT_EPATH, 0,
+     "a unix socket needs an absolute path of at most 107 bytes, or @name on "
+     "Linux"},
     {UV_ECONNREFUSED, 0, "nothing listens at this address and port"},
     {UV_ETIMEDOUT, 0, "no answer in time; is a firewall in the way?"},
     {UV_EOF, 0, "the server closed the connection"},
@@ -81,6 +134,12 @@ static const struct {
     {UV_ETIMEDOUT, UVMQTT_PHASE_RESOLVE, "the name server does not answer"},
     {UV_ETIMEDOUT, UVMQTT_PHASE_TLS,
      "no TLS handshake in time; does this port speak TLS?"},
+    {UV_ETIMEDOUT, UVMQTT_PHASE_PROXY,
+     "the proxy took the connection and does not answer; are scheme and port "
+     "in .proxy the right ones?"},
+    {UV_ETIMEDOUT, UVMQTT_PHASE_WEBSOCKET,
+     "no answer to the WebSocket handshake in time; does this port speak "
+     "HTTP?"},
     {UV_ETIMEDOUT, UVMQTT_PHASE_HANDSHAKE,
      "no CONNACK in time; is this an MQTT port, and does it want TLS?"},
     {UV_EOF, UVMQTT_PHASE_TLS,
@@ -88,6 +147,15 @@ static const struct {
     {UV_ECONNRESET, UVMQTT_PHASE_TLS,
      "the server reset the connection during the TLS handshake; does this "
      "port speak TLS?"},
+    {UV_EOF, UVMQTT_PHASE_PROXY, "the proxy closed without an answer"},
+    {UV_ECONNRESET, UVMQTT_PHASE_PROXY,
+     "the proxy reset the connection without an answer"},
+    {UV_EOF, UVMQTT_PHASE_WEBSOCKET,
+     "the server closed during the WebSocket handshake; does this port speak "
+     "HTTP?"},
+    {UV_ECONNRESET, UVMQTT_PHASE_WEBSOCKET,
+     "the server reset the connection during the WebSocket handshake; does "
+     "this port speak HTTP?"},
     {UV_EOF, UVMQTT_PHASE_HANDSHAKE,
      "the server closed without an answer to CONNECT; is this an MQTT port, "
      "and does it want TLS?"},
@@ -142,29 +210,33 @@ static const struct {
     {68, "a signature in the chain is too weak to be safe"},
 };
 
-/* TLS alerts (RFC 8446, 6.2). */
+/* TLS alerts (RFC 8446, 6.2) of the server; some are as true of ours. */
 static const struct {
   int alert;
+  bool both;
   const char *text;
 } by_alert[] = {
-    {40, "the server and we share no TLS parameters, or it wants a client "
-         "certificate"},
-    {42, "the server does not accept our certificate"},
-    {43, "the server does not accept this type of certificate"},
-    {44, "the server says that our certificate was revoked"},
-    {45, "the server says that our certificate has expired"},
-    {46, "the server does not accept our certificate"},
-    {48, "the server does not know the authority that signed our certificate"},
-    {49, "the server does not allow our certificate"},
-    {51, "a signature or key did not match; are certificate and key, or the "
-         "PSK, the right ones?"},
-    {70, "the server wants another version of TLS"},
-    {71, "the server finds our TLS parameters too weak"},
-    {80, "the server failed inside"},
-    {112, "the server does not know this host name"},
-    {115, "the server does not know this PSK identity"},
-    {116, "the server wants a client certificate"},
-    {120, "the server does not offer this ALPN protocol"},
+    {40, true,
+     "the server and we share no TLS parameters, or it wants a client "
+     "certificate"},
+    {42, false, "the server does not accept our certificate"},
+    {43, false, "the server does not accept this type of certificate"},
+    {44, false, "the server says that our certificate was revoked"},
+    {45, false, "the server says that our certificate has expired"},
+    {46, false, "the server does not accept our certificate"},
+    {48, false,
+     "the server does not know the authority that signed our certificate"},
+    {49, false, "the server does not allow our certificate"},
+    {51, true,
+     "a signature or key did not match; are certificate and key, or the "
+     "PSK, the right ones?"},
+    {70, true, "the server and we have no version of TLS in common"},
+    {71, true, "the TLS parameters are too weak for the server or for us"},
+    {80, false, "the server failed inside"},
+    {112, false, "the server does not know this host name"},
+    {115, false, "the server does not know this PSK identity"},
+    {116, false, "the server wants a client certificate"},
+    {120, false, "the server does not offer this ALPN protocol"},
 };
 
 /* Replies on the way. */
@@ -180,8 +252,6 @@ static const struct {
      "nothing listens at the server's address and port, says the proxy"},
     {UVMQTT_PHASE_PROXY, 6, 6, "the server did not answer the proxy in time"},
     {UVMQTT_PHASE_PROXY, 7, 8, "this SOCKS proxy cannot do that"},
-    {UVMQTT_PHASE_PROXY, 255, 255,
-     "the proxy wants a user name and a password, or others than these"},
     {UVMQTT_PHASE_PROXY, 401, 401,
      "the proxy wants a user name and a password, or others than these"},
     {UVMQTT_PHASE_PROXY, 407, 407,
@@ -275,15 +345,26 @@ static const char *hint_of_certificate(const struct um_fault *fault,
   return fault->verify_code == 0 ? NULL : hint_of_verify_code(fault);
 }
 
-static const char *hint_of_alert(const struct um_fault *fault) {
+/* Where the verdict on the server was ours, so was the alert. */
+static bool is_our_verdict(int code) {
+  return code == UVMQTT_ECERT || code == UVMQTT_EHOSTNAME ||
+         code == UVMQTT_EPIN || code == UVMQTT_ETLSCONFIG;
+}
+
+static const char *hint_of_alert(const struct um_hint_facts *f) {
+  if (is_our_verdict(f->code))
+    return NULL;
   for (EACH(i, by_alert))
-    if (by_alert[i].alert == fault->alert)
+    if (by_alert[i].alert == f->fault->alert &&
+        (by_alert[i].both || !f->fault->alert_ours))
       return by_alert[i].text;
   return NULL;
 }
 
 static const char *hint_of_status(const struct um_hint_facts *f) {
   int status = f->fault->status;
+  if (f->code == UVMQTT_EPROXYAUTH)
+    return NULL; /* that of a SOCKS5 login means nothing more */
   for (EACH(i, by_status))
     if (by_status[i].phase == f->phase && status >= by_status[i].least &&
         status <= by_status[i].most)
@@ -301,7 +382,7 @@ static const char *hint_of_fault(const struct um_hint_facts *f, char *buffer) {
   hint = hint_of_certificate(f->fault, buffer);
   if (hint == NULL)
     hint = hint_of_status(f);
-  return hint == NULL ? hint_of_alert(f->fault) : hint;
+  return hint == NULL ? hint_of_alert(f) : hint;
 }
 
 const char *um_hint(const struct um_hint_facts *f, char *buffer) {

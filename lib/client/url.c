@@ -202,6 +202,7 @@ static const struct proxy_scheme {
   enum um_proxy_kind kind;
 } proxy_schemes[] = {
     {"socks5h://", 1080, UM_PROXY_SOCKS5},
+    {"socks5://", 1080, UM_PROXY_SOCKS5_LOCAL},
     {"http://", 8080, UM_PROXY_HTTP},
 };
 

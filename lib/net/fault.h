@@ -2,6 +2,8 @@
 #ifndef UM_NET_FAULT_H
 #define UM_NET_FAULT_H
 
+#include <stdbool.h>
+
 #define UM_FAULT_TEXT 256u
 
 struct um_fault {
@@ -13,6 +15,7 @@ struct um_fault {
   char names[UM_FAULT_TEXT];   /* that it is for, when ours is not among them */
   long expired_days;           /* that it expired ago; 0: it did not */
   int alert;                   /* TLS alert received or sent; -1: none */
+  bool alert_ours;             /* sent */
   int status; /* HTTP status, or the reply of a SOCKS5 proxy; 0: none */
 };
 

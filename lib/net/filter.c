@@ -271,9 +271,9 @@ struct um_fault *um_filter_fault(struct um_filter *f) {
 static void finish_closing(struct um_filter *f) {
   if (f->below != NULL || !f->handles_gone)
     return;
-  f->stream.up->closed(f->stream.up_arg);
   if (f->own->done != NULL)
-    f->own->done(f);
+    f->own->done(f); /* what it has borrowed may end with the owner's word */
+  f->stream.up->closed(f->stream.up_arg);
   um_buf_done(&f->out);
   um_buf_done(&f->in);
   um_free(f->fault);

@@ -38,7 +38,8 @@ struct um_filter_ops {
   /* Below ended with this status; returns what the owner shall hear. May be
    * NULL: the same. */
   int (*ended)(struct um_filter *f, int status);
-  /* Frees what the layer holds beyond its own struct; may be NULL. */
+  /* Frees what the layer holds beyond its own struct, just before the owner
+   * hears of the close; may be NULL. */
   void (*done)(struct um_filter *f);
 };
 

@@ -25,6 +25,7 @@ static um_layer *const transports[][UM_LAYERS_MAX] = {
 
 static um_layer *const proxies[] = {
     [UM_PROXY_SOCKS5] = um_socks5_new,
+    [UM_PROXY_SOCKS5_LOCAL] = um_socks5_new,
     [UM_PROXY_HTTP] = um_tunnel_new,
 };
 

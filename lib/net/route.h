@@ -20,12 +20,13 @@ enum um_transport {
 struct um_ws_options;
 
 enum um_proxy_kind {
-  UM_PROXY_SOCKS5, /* net/socks5.h */
-  UM_PROXY_HTTP,   /* net/tunnel.h */
+  UM_PROXY_SOCKS5,       /* net/socks5.h; the proxy looks up the name */
+  UM_PROXY_SOCKS5_LOCAL, /* the same; we do */
+  UM_PROXY_HTTP,         /* net/tunnel.h; the proxy does */
 };
 
-/* What um_route.proxy tells; copied, and the credentials wiped once said. The
- * proxy resolves the server's name. */
+/* What um_route.proxy tells; copied, and the credentials wiped once
+ * said. */
 struct um_proxy {
   enum um_proxy_kind kind;
   const char *host;

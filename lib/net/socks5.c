@@ -2,9 +2,11 @@
 
 #include "net/address.h"
 #include "net/proxy.h"
+#include "net/resolve.h"
 #include <assert.h>
 #include <string.h>
 #include <uvmqtt/error.h>
+#include <uvmqtt/message.h>
 
 #define VERSION 5u
 #define LOGIN_VERSION 1u
@@ -27,6 +29,12 @@ struct socks5 {
   const struct step *step;
   uint8_t answer[ANSWER_MAX];
   size_t have;
+  /* When the look-up is ours. */
+  bool local, asking;
+  struct um_names *names;
+  struct um_query query;
+  size_t turn;             /* which of its addresses */
+  struct um_address where; /* of the server, unless the proxy looks it up */
 };
 
 static struct socks5 *of(struct um_filter *f) {
@@ -70,16 +78,19 @@ static int say_login(struct socks5 *s) {
   return r;
 }
 
-static int put_host(struct socks5 *s) {
-  struct um_address a;
-  bool numeric = um_address_parse(s->p.host, s->p.port, &a) == 0;
-  bool is_6 = numeric && a.u.any.sa_family == AF_INET6;
-  int r = put_byte(s, !numeric ? KIND_NAME : is_6 ? KIND_IPV6 : KIND_IPV4);
+static int put_address(struct socks5 *s, const struct um_address *a) {
+  bool is_6 = a->u.any.sa_family == AF_INET6;
+  int r = put_byte(s, is_6 ? KIND_IPV6 : KIND_IPV4);
   if (r)
     return r;
-  if (!numeric)
-    return put_text(s, s->p.host);
-  return is_6 ? put(s, &a.u.in6.sin6_addr, 16) : put(s, &a.u.in.sin_addr, 4);
+  return is_6 ? put(s, &a->u.in6.sin6_addr, 16) : put(s, &a->u.in.sin_addr, 4);
+}
+
+static int put_host(struct socks5 *s) {
+  if (s->where.u.any.sa_family != AF_UNSPEC)
+    return put_address(s, &s->where);
+  int r = put_byte(s, KIND_NAME);
+  return r ? r : put_text(s, s->p.host);
 }
 
 static int say_where(struct socks5 *s) {
@@ -194,8 +205,64 @@ static void on_method(struct socks5 *s) {
 
 static const struct step method = {two, on_method};
 
+/* Looking up. The proxy waits meanwhile, in the time of its phase. */
+
+static void show_phase(struct socks5 *s, int phase) {
+  struct um_stream *stream = &s->p.f.stream;
+  stream->phase = phase;
+  stream->up->progress(stream->up_arg);
+}
+
+static void take_address(struct socks5 *s, const struct um_address *found,
+                         size_t n) {
+  s->where = found[s->turn % n];
+  show_phase(s, UVMQTT_PHASE_PROXY);
+  if (s->p.f.state == UM_FILTER_OPENING)
+    go_on(s, &method, say_hello);
+  int r = um_filter_flush(&s->p.f);
+  if (r)
+    um_filter_end(&s->p.f, r);
+}
+
+/* A resolver that does not answer does not make the last answer wrong. */
+static void on_answered(struct um_query *q, int status,
+                        const struct um_address *found, size_t n) {
+  struct socks5 *s = um_list_of(&q->link, struct socks5, query.link);
+  struct um_address last[UM_ADDRESSES];
+  s->asking = false;
+  if (s->p.f.state != UM_FILTER_OPENING)
+    return;
+  if (status == UV_EAI_AGAIN) {
+    n = s->names->last(s->names, s->p.host, last);
+    found = last;
+    status = n == 0 ? status : 0;
+  }
+  if (status)
+    um_filter_end(&s->p.f, status);
+  else
+    take_address(s, found, n);
+}
+
+static void ask(struct socks5 *s) {
+  s->query.host = s->p.host;
+  s->query.port = s->p.port;
+  s->query.answered = on_answered;
+  int r = s->names == NULL ? UV_EAI_FAIL : s->names->ask(s->names, &s->query);
+  s->asking = r == 0;
+  show_phase(s, UVMQTT_PHASE_RESOLVE);
+  if (r)
+    um_filter_end(&s->p.f, r);
+}
+
 static void socks5_opened(struct um_filter *f) {
-  go_on(of(f), &method, say_hello);
+  struct socks5 *s = of(f);
+  bool numeric = um_address_parse(s->p.host, s->p.port, &s->where) == 0;
+  if (!numeric)
+    s->where.u.any.sa_family = AF_UNSPEC;
+  if (s->local && !numeric)
+    ask(s);
+  else
+    go_on(s, &method, say_hello);
 }
 
 /* Fills the answer up to its length; 0 when no more is needed. */
@@ -219,20 +286,39 @@ static size_t negotiate(struct socks5 *s, const uint8_t *data, size_t len) {
 
 static size_t socks5_bytes(struct um_filter *f, uint8_t *data, size_t len) {
   size_t used = 0;
+  if (of(f)->step == NULL) {
+    no_socks(of(f), "the proxy speaks unasked");
+    return len;
+  }
   if (f->state == UM_FILTER_OPENING)
     used = negotiate(of(f), data, len);
   return used + um_filter_pass(f, data + used, len - used);
 }
 
+static void socks5_done(struct um_filter *f) {
+  struct socks5 *s = of(f);
+  if (s->asking)
+    s->names->drop(s->names, &s->query);
+  um_proxied_done(f);
+}
+
 static const struct um_filter_ops socks5_ops = {
     .opened = socks5_opened,
     .bytes = socks5_bytes,
-    .done = um_proxied_done,
+    .done = socks5_done,
 };
 
 int um_socks5_new(const struct um_route *route, const struct um_chain *below,
                   const struct um_stream_up *up, void *up_arg,
                   struct um_stream **ret) {
-  return um_proxied_new(sizeof(struct socks5), &socks5_ops, route, below, up,
-                        up_arg, ret);
+  int r = um_proxied_new(sizeof(struct socks5), &socks5_ops, route, below, up,
+                         up_arg, ret);
+  if (r)
+    return r;
+  struct socks5 *s = (struct socks5 *)*ret;
+  s->local = route->proxy->kind == UM_PROXY_SOCKS5_LOCAL;
+  s->names = route->names;
+  s->turn = route->turn / route->n_servers;
+  um_list_init(&s->query.link);
+  return 0;
 }

@@ -90,8 +90,10 @@ void um_tls_on_info(const SSL *ssl, int where, int value) {
   struct um_tls_trial *t = SSL_get_app_data(ssl);
   int alert = value & 0xFF;
   if ((where & SSL_CB_ALERT) && alert != SSL_AD_CLOSE_NOTIFY &&
-      t->fault.alert < 0)
+      t->fault.alert < 0) {
     t->fault.alert = alert;
+    t->fault.alert_ours = (where & SSL_CB_WRITE) != 0;
+  }
 }
 
 /* A context of the caller's own judges by itself. */

@@ -45,6 +45,11 @@ Test(hints, a_code_may_mean_different_things_in_different_phases) {
       {UV_EOF, UVMQTT_PHASE_HANDSHAKE, "does it want TLS"},
       {UV_EOF, UVMQTT_PHASE_TLS, "speak TLS"},
       {UV_EOF, UVMQTT_PHASE_ONLINE, "closed the connection"},
+      {UV_ETIMEDOUT, UVMQTT_PHASE_TLS, "does this port speak TLS"},
+      {UV_ETIMEDOUT, UVMQTT_PHASE_WEBSOCKET, "does this port speak HTTP"},
+      {UV_ETIMEDOUT, UVMQTT_PHASE_PROXY, "the proxy"},
+      {UV_EOF, UVMQTT_PHASE_WEBSOCKET, "during the WebSocket handshake"},
+      {UV_EOF, UVMQTT_PHASE_PROXY, "the proxy closed"},
       {UV_ECONNREFUSED, UVMQTT_PHASE_CONNECT, "nothing listens"},
       {UV_ECONNREFUSED, UVMQTT_PHASE_PROXY, "of the proxy"},
       {UV_EMFILE, UVMQTT_PHASE_CONNECT, "ulimit"},
@@ -54,13 +59,37 @@ Test(hints, a_code_may_mean_different_things_in_different_phases) {
            rows[i].part);
 }
 
-Test(hints, there_is_one_for_every_code) {
+/* What becomes of a request, or is said at the call, ends no attempt. */
+static bool ends_no_attempt(int code) {
+  static const int codes[] = {
+      UVMQTT_EREASON,   UVMQTT_ESESSIONLOST, UVMQTT_EEXPIRED, UVMQTT_EDROPPED,
+      UVMQTT_ESTALE,    UVMQTT_ETOPIC,       UVMQTT_EFILTER,  UVMQTT_EPROPERTY,
+      UVMQTT_EUTF8,     UVMQTT_EQOS,         UVMQTT_EFULL,    UVMQTT_EDEADLOCK,
+      UVMQTT_ECONFLICT, UVMQTT_ENOCALLBACK,
+  };
+  for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++)
+    if (codes[i] == code)
+      return true;
+  return false;
+}
+
+static const char *hint_of(int code) {
+  struct um_hint_facts facts = {.code = code};
+  return um_hint(&facts, NULL);
+}
+
+Test(hints, every_code_that_ends_an_attempt_has_one_of_its_own) {
 #define X(name, number, text) number,
   static const int codes[] = {UVMQTT_ERRNO_MAP(X)};
 #undef X
   for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
-    struct um_hint_facts facts = {.code = codes[i]};
-    cr_expect_gt(strlen(um_hint(&facts, buffer)), 5, "%d", codes[i]);
+    const char *hint = hint_of(codes[i]);
+    cr_expect_gt(strlen(hint), 5, "%d", codes[i]);
+    if (ends_no_attempt(codes[i]))
+      continue;
+    cr_expect_str_neq(hint, uvmqtt_strerror(codes[i]), "%d", codes[i]);
+    for (size_t j = 0; j < i; j++)
+      cr_expect_str_neq(hint, hint_of(codes[j]), "%d %d", codes[i], codes[j]);
   }
 }
 
@@ -120,6 +149,39 @@ Test(hints, alerts_and_foreign_words_are_understood) {
       UVMQTT_PHASE_TLS, "does not speak TLS");
   expect_fault((struct um_fault){.alert = 1}, UVMQTT_PHASE_TLS,
                uvmqtt_strerror(UV_EPROTO));
+}
+
+static void expect_verdict(int code, struct um_fault fault,
+                           uvmqtt_phase_t phase, const char *part) {
+  expect((struct um_hint_facts){.code = code, .phase = phase, .fault = &fault},
+         part);
+}
+
+/* Alerts that we send ourselves, and replies that mean something else there. */
+Test(hints, our_own_verdict_is_not_blamed_on_the_server) {
+  expect_verdict(UVMQTT_EPIN, (struct um_fault){.alert = 40}, UVMQTT_PHASE_TLS,
+                 "pinned");
+  expect_verdict(UVMQTT_ECERT, (struct um_fault){.alert = 42}, UVMQTT_PHASE_TLS,
+                 "not accepted here");
+  expect_verdict(UVMQTT_ECERT, (struct um_fault){.verify_code = 7, .alert = 51},
+                 UVMQTT_PHASE_TLS, "not accepted here");
+  expect_verdict(UVMQTT_EHOSTNAME, (struct um_fault){.alert = 42},
+                 UVMQTT_PHASE_TLS, "another name");
+  expect_verdict(UVMQTT_EPROXYAUTH, (struct um_fault){.status = 1, .alert = -1},
+                 UVMQTT_PHASE_PROXY, "user name and a password");
+  expect_verdict(UVMQTT_EPROXY, (struct um_fault){.status = 1, .alert = -1},
+                 UVMQTT_PHASE_PROXY, "the proxy failed");
+}
+
+Test(hints, an_alert_of_ours_is_not_the_servers) {
+  expect_verdict(UVMQTT_ETLS, (struct um_fault){.alert = 80}, UVMQTT_PHASE_TLS,
+                 "the server failed inside");
+  expect_verdict(UVMQTT_ETLS,
+                 (struct um_fault){.alert = 80, .alert_ours = true},
+                 UVMQTT_PHASE_TLS, ".detail");
+  expect_verdict(UVMQTT_ETLS,
+                 (struct um_fault){.alert = 70, .alert_ours = true},
+                 UVMQTT_PHASE_TLS, "no version of TLS in common");
 }
 
 Test(hints, replies_on_the_way_are_understood_in_their_phase) {

@@ -58,6 +58,7 @@ Test(lookup, answered_at_once) {
   rig_close(&r);
 }
 
+/* O04: what a name meant before the attempt does not count. */
 Test(lookup, answered_later_and_asked_anew_for_each_attempt) {
   begin(NULL);
   rig_rest(&r, 20);

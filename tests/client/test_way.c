@@ -93,6 +93,10 @@ Test(way, proxies_are_taken_apart) {
   cr_assert_str_eq(u.username, "u@");
   cr_assert_str_eq(u.password, "p:");
   um_url_done(&u);
+  cr_assert_eq(um_url_parse_proxy("socks5://h:1", &u, &kind), 0);
+  cr_assert_eq(kind, UM_PROXY_SOCKS5_LOCAL);
+  cr_assert_eq(u.port, 1);
+  um_url_done(&u);
   cr_assert_eq(um_url_parse_proxy("http://[::1]:3128/", &u, &kind), 0);
   cr_assert_eq(kind, UM_PROXY_HTTP);
   cr_assert_str_eq(u.host, "::1");

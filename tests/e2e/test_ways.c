@@ -91,7 +91,7 @@ static void close_place(struct host *h, struct place *p) {
   pki_files_done();
 }
 
-/* name: microsocks or tinyproxy */
+/* name: microsocks, danted or tinyproxy */
 static void open_proxy(struct host *h, struct proxy *p, const char *name,
                        const char *scheme) {
   int port = 0;
@@ -194,6 +194,11 @@ static void through_socks5(struct host *h) {
   through(h, "microsocks", "socks5h");
 }
 
+static void through_dante(struct host *h) {
+  through(h, "danted", "socks5h");
+  through(h, "danted", "socks5");
+}
+
 static void through_http(struct host *h) {
   through(h, "tinyproxy", "http");
 }
@@ -212,6 +217,13 @@ Test(ways, by_unix_socket) {
 
 Test(ways, through_a_socks5_proxy_plain_by_tls_and_by_websocket) {
   alone(through_socks5);
+}
+
+/* With the names looked up there, and here. */
+Test(ways, through_another_socks5_proxy) {
+  if (access("/usr/sbin/danted", X_OK) != 0)
+    cr_skip_test("no danted here");
+  alone(through_dante);
 }
 
 Test(ways, through_an_http_proxy_plain_by_tls_and_by_websocket) {

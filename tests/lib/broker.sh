@@ -174,6 +174,20 @@ END
   printf '%s\n' tinyproxy -d -c "$1/tinyproxy.conf"
 }
 
+# It has no accounts but the system's, so there is no login.
+danted_setup() { # DIR PORT
+  cat >"$1/danted.conf" <<END
+logoutput: $1/danted.log
+internal: 127.0.0.1 port = $2
+external: 127.0.0.1
+clientmethod: none
+socksmethod: none
+client pass { from: 127.0.0.0/8 to: 127.0.0.0/8 }
+socks pass { from: 127.0.0.0/8 to: 0.0.0.0/0 command: connect }
+END
+  printf '%s\n' danted -f "$1/danted.conf" -p "$1/danted.pid" -N 1
+}
+
 # ---- start, stop, restart ---------------------------------------------------
 
 # Leaves the caller's descriptors behind: a test that reads a pipe to its end

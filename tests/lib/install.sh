@@ -21,6 +21,7 @@ declare -A PROBE=(
   [libc6-dbg]=file:/usr/lib/debug/.build-id
   [microsocks]=cmd:microsocks
   [tinyproxy]=cmd:tinyproxy
+  [dante-server]=cmd:danted
   [ejabberd]=file:/usr/lib/*/ejabberd-*/ebin/mod_mqtt.beam
   [clang]=cmd:clang
   [libclang-rt-14-dev]=file:/usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-*.a

@@ -210,6 +210,8 @@ static int try_route(struct rig *r, const struct um_server *servers, size_t n,
       .unref = unref,
       .proxy = r->proxy,
       .ws = r->ws,
+      .tls = r->tls,
+      .scratch = uv_buf_init((char *)r->scratch, sizeof r->scratch),
       .read_buffer = uv_buf_init((char *)r->read_buffer, sizeof r->read_buffer),
   };
   return um_route_open(&route, &rig_up_calls, r, &r->s);

@@ -7,6 +7,7 @@
 #include "net/resolve.h"
 #include "net/socket.h"
 #include "net/tcp.h"
+#include "net/tls.h"
 #include <stdbool.h>
 
 enum moment { PROGRESS, CONNECTED, BYTES, WRITTEN, ENDED, CLOSED, MOMENTS };
@@ -23,8 +24,9 @@ struct rig {
   enum um_transport transport; /* TCP */
   const struct um_proxy *proxy;
   const struct um_ws_options *ws;
+  uvmqtt_tls_t *tls;
   uint32_t address_timeout, attempt_delay, resolve_timeout; /* 60 s each */
-  uint8_t read_buffer[65536];
+  uint8_t read_buffer[65536], scratch[UM_TLS_SCRATCH];
   unsigned count[MOMENTS];
   void (*on[MOMENTS])(struct rig *r); /* what the test does in there */
   bool in_call;                       /* a call up would be wrong now */

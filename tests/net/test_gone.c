@@ -2,8 +2,11 @@
  * default here), on every way that is not plain TCP: test_writer.c has that. */
 #include "net/ws.h"
 #include "rig.h"
+#include "support/pki.h"
 #include "support/suite.h"
 #include "ws_accept.h"
+#include <openssl/err.h>
+#include <openssl/ssl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -29,18 +32,69 @@ static const struct way {
     {UM_TRANSPORT_TCP, true, UM_PROXY_HTTP},
     {UM_TRANSPORT_WS, true, UM_PROXY_SOCKS5},
     {UM_TRANSPORT_WS, true, UM_PROXY_HTTP},
+    {UM_TRANSPORT_TLS, false, UM_PROXY_SOCKS5},
+    {UM_TRANSPORT_WSS, false, UM_PROXY_SOCKS5},
+    {UM_TRANSPORT_TLS, true, UM_PROXY_SOCKS5},
+    {UM_TRANSPORT_WSS, true, UM_PROXY_HTTP},
 };
 
 enum { WAYS = sizeof ways / sizeof ways[0] };
 
 /* The peer's side. */
 
+static struct pki ca, own;
+static SSL_CTX *server;
+static uvmqtt_tls_t *trust; /* the client's */
+static SSL *secret;         /* the peer's connection; NULL: none, or not yet */
+
+static bool has_tls(const struct way *w) {
+  return w->transport == UM_TRANSPORT_TLS || w->transport == UM_TRANSPORT_WSS;
+}
+
+static void make_secrets(void) {
+  struct pki_wish wish = {.cn = "x", .san = "DNS:h.example,IP:127.0.0.1"};
+  ca = pki_ca("the CA");
+  own = pki_make(&wish, &ca);
+  server = SSL_CTX_new(TLS_server_method());
+  SSL_CTX_set_num_tickets(server, 0); /* libuv: RST behind bytes is an EOF */
+  cr_assert_eq(SSL_CTX_use_certificate(server, own.cert), 1);
+  cr_assert_eq(SSL_CTX_use_PrivateKey(server, own.key), 1);
+  cr_assert_eq(uvmqtt_tls_new(UVMQTT_TLS_CLIENT, &trust), 0);
+  cr_assert_eq(uvmqtt_tls_load_verify_locations(trust, ca.pem), 0);
+}
+
+static void forget_secrets(void) {
+  uvmqtt_tls_free(trust);
+  SSL_CTX_free(server);
+  pki_done(&own);
+  pki_done(&ca);
+}
+
+static void be_tls(struct rig *r) {
+  secret = SSL_new(server);
+  cr_assert_eq(SSL_set_fd(secret, r->peer), 1);
+  while (SSL_accept(secret) != 1) {
+    ERR_clear_error();
+    rig_turn(r, 1);
+    poll(NULL, 0, 1);
+  }
+}
+
+static size_t drain(struct rig *r, uint8_t *to, size_t size) {
+  size_t n = 0;
+  if (secret == NULL)
+    return rig_drain(r, to, size);
+  if (SSL_read_ex(secret, to, size, &n) != 1)
+    ERR_clear_error();
+  return n;
+}
+
 /* Until what was said since has this in it. */
 static void hear(struct rig *r, struct um_buf *said, const char *text) {
   size_t len = strlen(text);
   for (;;) {
     uint8_t part[1024];
-    size_t n = rig_drain(r, part, sizeof part);
+    size_t n = drain(r, part, sizeof part);
     cr_assert_eq(um_buf_append(said, part, n), 0);
     for (size_t i = 0; i + len <= said->len; i++)
       if (memcmp(um_buf_head(said) + i, text, len) == 0)
@@ -51,7 +105,9 @@ static void hear(struct rig *r, struct um_buf *said, const char *text) {
 }
 
 static void say(struct rig *r, const char *data, size_t len) {
-  cr_assert_eq(send(r->peer, data, len, 0), (ssize_t)len);
+  ssize_t n = secret == NULL ? send(r->peer, data, len, 0)
+                             : SSL_write(secret, data, (int)len);
+  cr_assert_eq(n, (ssize_t)len);
 }
 
 static void be_socks5(struct rig *r, struct um_buf *said) {
@@ -85,7 +141,9 @@ static void greet(struct rig *r, const struct way *w) {
     be_socks5(r, &said);
   else if (w->proxied)
     be_http(r, &said);
-  if (w->transport == UM_TRANSPORT_WS)
+  if (has_tls(w))
+    be_tls(r);
+  if (w->transport == UM_TRANSPORT_WS || w->transport == UM_TRANSPORT_WSS)
     be_ws(r, &said);
   um_buf_done(&said);
 }
@@ -110,6 +168,7 @@ static void up(struct rig *r, const struct way *w) {
   proxy = (struct um_proxy){w->kind, "127.0.0.1", r->port, NULL, NULL};
   r->transport = w->transport;
   r->ws = &ws;
+  r->tls = trust;
   r->proxy = w->proxied ? &proxy : NULL;
   rig_open(r, host, false);
   rig_connect(r);
@@ -119,6 +178,12 @@ static void up(struct rig *r, const struct way *w) {
   greet(r, w);
   rig_wait(r, CONNECTED, 1);
   rig_read(r, true);
+}
+
+static void down(struct rig *r) {
+  SSL_free(secret);
+  secret = NULL;
+  rig_done(r);
 }
 
 static void queue_much(struct rig *r) {
@@ -134,6 +199,7 @@ static bool is_dead(int status) {
 }
 
 Test(gone, with_bytes_queued_the_end_is_told) {
+  make_secrets();
   for (size_t i = 0; i < WAYS; i++) {
     struct rig r;
     up(&r, &ways[i]);
@@ -141,11 +207,13 @@ Test(gone, with_bytes_queued_the_end_is_told) {
     rig_reset_peer(&r);
     rig_wait(&r, ENDED, 1);
     cr_assert(is_dead(r.status), "way %zu: %s", i, uv_strerror(r.status));
-    rig_done(&r);
+    down(&r);
   }
+  forget_secrets();
 }
 
 Test(gone, with_bytes_queued_and_nobody_reading_too) {
+  make_secrets();
   for (size_t i = 0; i < WAYS; i++) {
     struct rig r;
     up(&r, &ways[i]);
@@ -154,8 +222,9 @@ Test(gone, with_bytes_queued_and_nobody_reading_too) {
     rig_reset_peer(&r);
     rig_wait(&r, ENDED, 1);
     cr_assert(is_dead(r.status), "way %zu: %s", i, uv_strerror(r.status));
-    rig_done(&r);
+    down(&r);
   }
+  forget_secrets();
 }
 
 /* The first write draws the RST, the next one finds the socket dead. */
@@ -168,6 +237,7 @@ static void write_until_it_fails(struct rig *r, size_t way) {
 }
 
 Test(gone, a_reset_before_a_write_fails_it) {
+  make_secrets();
   for (size_t i = 0; i < WAYS; i++) {
     struct rig r;
     up(&r, &ways[i]);
@@ -176,11 +246,13 @@ Test(gone, a_reset_before_a_write_fails_it) {
     write_until_it_fails(&r, i);
     rig_turn(&r, 5);
     cr_assert_eq(r.count[ENDED], 0);
-    rig_done(&r);
+    down(&r);
   }
+  forget_secrets();
 }
 
 Test(gone, fin_and_then_reset_fails_it) {
+  make_secrets();
   for (size_t i = 0; i < WAYS; i++) {
     struct rig r;
     up(&r, &ways[i]);
@@ -188,12 +260,14 @@ Test(gone, fin_and_then_reset_fails_it) {
     close(r.peer);
     r.peer = -1;
     write_until_it_fails(&r, i);
-    rig_done(&r);
+    down(&r);
   }
+  forget_secrets();
 }
 
 /* A WebSocket says Close then: into a dead socket. */
 Test(gone, finishing_towards_a_dead_peer_is_no_end_of_the_program) {
+  make_secrets();
   for (size_t i = 0; i < WAYS; i++) {
     struct rig r;
     up(&r, &ways[i]);
@@ -203,6 +277,7 @@ Test(gone, finishing_towards_a_dead_peer_is_no_end_of_the_program) {
     r.s->ops->finish(r.s);
     r.in_call = false;
     rig_turn(&r, 5);
-    rig_done(&r);
+    down(&r);
   }
+  forget_secrets();
 }

@@ -245,6 +245,7 @@ Test(tls, ends_at_a_bad_mac) {
   ends_with_error("bad record mac");
   cr_expect_eq(r.got.len, 0);
   cr_expect_eq(r.fault.alert, SSL_AD_BAD_RECORD_MAC);
+  cr_expect(r.fault.alert_ours);
   rig_done(&r);
 }
 
@@ -263,6 +264,7 @@ Test(tls, ends_at_an_alert) {
   memstream_feed(r.below, "\x15\x03\x03\x00\x02\x02\x28", 7);
   ends_with_error("handshake failure");
   cr_expect_eq(r.fault.alert, SSL_AD_HANDSHAKE_FAILURE);
+  cr_expect_not(r.fault.alert_ours);
   rig_done(&r);
 }
 

@@ -1,4 +1,4 @@
-/* Many clients on one loop: scale storm | idle | wakes. Prints what it
+/* Many clients on one loop: scale storm | idle | tls | wakes. Prints what it
  * measured, a line each; the exit status says whether that is good enough. */
 #include "sink.h"
 
@@ -21,6 +21,8 @@ enum {
   CROWD_WATCHED = 12000, /* ms */
   BYTES_GOAL = 2048,     /* per client, beyond libuv's own handles */
   BYTES_LIMIT = 6144,    /* what it may not grow to */
+  SECURE = 1000,         /* clients */
+  SECURE_LIMIT = 40960,  /* bytes per client, all in all */
   WAKES_KEEP_ALIVE = 1,  /* s */
   WAKES_WATCHED = 10000, /* ms */
   TRIES_MAX = 200000,
@@ -33,6 +35,8 @@ static unsigned online, losses, closed;
 static uint64_t tried[TRIES_MAX];
 static uint32_t n_tried;
 static bool failed;
+static char *root;        /* PEM; NULL: in clear text */
+static uvmqtt_tls_t *tls; /* the clients' */
 
 /* A line, and whether it is good. */
 static void say(bool good, const char *what, double measured, double limit) {
@@ -95,13 +99,13 @@ static void on_state(uvmqtt_t *m, const uvmqtt_transition_t *t) {
 
 static void open_clients(unsigned n, int64_t keep_alive) {
   char url[64];
-  snprintf(url, sizeof url, "mqtt://127.0.0.1:%u", (unsigned)sink.port);
-  uvmqtt_options_t o = {UVMQTT_OPTIONS_INIT,
-                        .url = url,
-                        .keep_alive = keep_alive,
-                        .on_connect = on_connect,
-                        .on_disconnect = on_disconnect,
-                        .on_state = on_state};
+  snprintf(url, sizeof url, "%s://127.0.0.1:%u", root ? "mqtts" : "mqtt",
+           (unsigned)sink.port);
+  uvmqtt_options_t o = {
+      UVMQTT_OPTIONS_INIT,      .url = url,
+      .keep_alive = keep_alive, .tls = tls,
+      .on_connect = on_connect, .on_disconnect = on_disconnect,
+      .on_state = on_state};
   for (unsigned i = 0; i < n; i++)
     must(uvmqtt_new(&loop, &o, &clients[i]), "uvmqtt_new");
 }
@@ -183,28 +187,45 @@ static size_t held(void) {
   return mallinfo2().uordblks;
 }
 
+/* What each holds after a while of nothing but pings. */
+static double idle_bytes(unsigned n) {
+  uvmqtt_loop_limits_t limits = {UVMQTT_LOOP_LIMITS_INIT, .handshakes = 1000,
+                                 .reconnects = 2000};
+  size_t before = held();
+  open_clients(n, CROWD_KEEP_ALIVE);
+  must(uvmqtt_loop_limits(&loop, &limits), "uvmqtt_loop_limits");
+  connect_clients(n);
+  run_until(n, ALL_BACK);
+  exactly("idle: clients online", online, n);
+  run_for(CROWD_WATCHED);
+  exactly("idle: clients still online", online, n);
+  exactly("idle: connections lost", losses, 0);
+  say(sink_pings(&sink) >= n, "idle: pings answered, at least",
+      sink_pings(&sink), n);
+  return (double)(held() - before) / n;
+}
+
 static void idle(void) {
   /* two um_handles have an idle handle each, for their turns */
   size_t handles =
       sizeof(uv_tcp_t) + sizeof(uv_timer_t) + 2 * sizeof(uv_idle_t);
-  size_t before = held();
-  uvmqtt_loop_limits_t limits = {UVMQTT_LOOP_LIMITS_INIT, .handshakes = 1000,
-                                 .reconnects = 2000};
-  open_clients(CROWD, CROWD_KEEP_ALIVE);
-  must(uvmqtt_loop_limits(&loop, &limits), "uvmqtt_loop_limits");
-  connect_clients(CROWD);
-  run_until(CROWD, ALL_BACK);
-  exactly("idle: clients online", online, CROWD);
-  run_for(CROWD_WATCHED);
-  exactly("idle: clients still online", online, CROWD);
-  exactly("idle: connections lost", losses, 0);
-  double bytes = (double)(held() - before) / CROWD - (double)handles;
+  double bytes = idle_bytes(CROWD) - (double)handles;
   at_most("idle: bytes per client beyond libuv's handles", bytes, BYTES_LIMIT);
   printf("goal %d bytes: %s\n", BYTES_GOAL,
          bytes <= BYTES_GOAL ? "reached" : "missed");
-  say(sink_pings(&sink) >= CROWD, "idle: pings answered, at least",
-      sink_pings(&sink), CROWD);
   close_clients(CROWD);
+}
+
+/* In low-memory mode, with all that OpenSSL holds. */
+static void secure(void) {
+  must(uvmqtt_tls_new(UVMQTT_TLS_CLIENT, &tls), "uvmqtt_tls_new");
+  must(uvmqtt_tls_load_verify_locations(tls, root), "the sink's certificate");
+  must(uvmqtt_tls_set_low_memory(tls, true), "low memory");
+  at_most("tls: bytes per client in low-memory mode", idle_bytes(SECURE),
+          SECURE_LIMIT);
+  close_clients(SECURE);
+  uvmqtt_tls_free(tls);
+  free(root);
 }
 
 static void on_check(uv_check_t *check) {
@@ -252,17 +273,20 @@ int main(int argc, char **argv) {
   static const struct {
     const char *name;
     void (*run)(void);
-  } parts[] = {{"storm", storm}, {"idle", idle}, {"wakes", wakes}};
+  } parts[] = {
+      {"storm", storm}, {"idle", idle}, {"tls", secure}, {"wakes", wakes}};
   for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
     if (argc != 2 || strcmp(argv[1], parts[i].name) != 0)
       continue;
     want_descriptors();
+    if (parts[i].run == secure)
+      sink_secure(&root);
     sink_start(&sink);
     must(uv_loop_init(&loop), "uv_loop_init");
     parts[i].run();
     sink_stop(&sink);
     return failed;
   }
-  fprintf(stderr, "usage: scale storm|idle|wakes\n");
+  fprintf(stderr, "usage: scale storm|idle|tls|wakes\n");
   return 2;
 }

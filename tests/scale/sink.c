@@ -1,6 +1,7 @@
 #define _GNU_SOURCE /* accept4 */
 #include "sink.h"
 
+#include "secret.h"
 #include <errno.h>
 #include <netinet/in.h>
 #include <signal.h>
@@ -42,6 +43,8 @@ static void die(const char *what) {
 
 static int poller, listener;
 static bool open_fd[FDS];
+static SSL_CTX *secrets; /* NULL: in clear text */
+static SSL *secret[FDS];
 
 static void watch(int fd) {
   struct epoll_event e = {.events = EPOLLIN, .data.fd = fd};
@@ -53,6 +56,8 @@ static void end_client(int fd) {
   struct linger now = {.l_onoff = 1};
   setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
   open_fd[fd] = false;
+  SSL_free(secret[fd]);
+  secret[fd] = NULL;
   close(fd);
 }
 
@@ -64,23 +69,44 @@ static void accept_all(struct sink_shared *s) {
       s->at[n] = clock_ms();
     atomic_store(&s->n, n + 1);
     open_fd[fd] = true;
+    if (secrets != NULL)
+      secret[fd] = secret_accept(secrets, fd);
     watch(fd);
   }
   if (errno != EAGAIN)
     die("accept");
 }
 
+static bool answer(int fd, const void *data, size_t len) {
+  return secret[fd] == NULL ? send(fd, data, len, MSG_NOSIGNAL) > 0
+                            : secret_send(secret[fd], data, (int)len);
+}
+
 /* A packet comes whole, as the clients have nothing to say but these. */
-static void serve(struct sink_shared *s, int fd) {
+static void serve_packet(struct sink_shared *s, int fd, const uint8_t *in) {
   static const uint8_t connack[] = {0x20, 3, 0, 0, 0}, pong[] = {0xD0, 0};
+  if (in[0] == 0x10)
+    answer(fd, connack, sizeof connack);
+  else if (in[0] == 0xC0 && answer(fd, pong, sizeof pong))
+    atomic_fetch_add(&s->pings, 1);
+}
+
+static void serve(struct sink_shared *s, int fd) {
   uint8_t in[512];
   ssize_t n = recv(fd, in, sizeof in, 0);
   if (n <= 0)
     end_client(fd);
-  else if (in[0] == 0x10)
-    send(fd, connack, sizeof connack, MSG_NOSIGNAL);
-  else if (in[0] == 0xC0 && send(fd, pong, sizeof pong, MSG_NOSIGNAL) > 0)
-    atomic_fetch_add(&s->pings, 1);
+  else
+    serve_packet(s, fd, in);
+}
+
+static void serve_secret(struct sink_shared *s, int fd) {
+  uint8_t in[512];
+  int n;
+  while ((n = secret_recv(secret[fd], in, sizeof in)) > 0)
+    serve_packet(s, fd, in);
+  if (n < 0)
+    end_client(fd);
 }
 
 static void go_away(void) {
@@ -125,6 +151,8 @@ static void run(struct sink_shared *s, uint16_t port) {
     for (int i = 0; i < n; i++)
       if (events[i].data.fd == listener)
         accept_all(s);
+      else if (secrets != NULL)
+        serve_secret(s, events[i].data.fd);
       else
         serve(s, events[i].data.fd);
     obey(s, port);
@@ -132,6 +160,10 @@ static void run(struct sink_shared *s, uint16_t port) {
 }
 
 /* Its owner. */
+
+void sink_secure(char **ret_pem) {
+  secrets = secret_new(ret_pem);
+}
 
 void sink_start(struct sink *s) {
   s->port = 0;
@@ -145,10 +177,12 @@ void sink_start(struct sink *s) {
     die("fork");
   if (s->pid == 0) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+    signal(SIGPIPE, SIG_IGN); /* OpenSSL writes without MSG_NOSIGNAL */
     poller = epoll_create1(0);
     run(s->shared, s->port);
   }
   close(listener);
+  SSL_CTX_free(secrets); /* the child has its own */
 }
 
 void sink_stop(struct sink *s) {

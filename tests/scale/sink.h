@@ -17,6 +17,9 @@ struct sink {
   struct sink_shared *shared;
 };
 
+/* Before sink_start: it speaks TLS, and *ret_pem is the root to trust, for the
+ * caller to free. */
+void sink_secure(char **ret_pem);
 void sink_start(struct sink *s); /* before any loop is made; exits on failure */
 void sink_stop(struct sink *s);
 /* Away: every connection is reset and new ones are refused. Returns when it is

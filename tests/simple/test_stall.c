@@ -1,64 +1,12 @@
 /* check_msg never blocks: not on half a packet, not while a connection is being
- * made, not when the server neither reads nor answers.
- *
- * What blocks gives the processor away by itself, so the voluntary context
- * switches of the thread are counted: there must be none. A call that the
- * scheduler interrupted for others is not taken into the longest time. */
-#define _GNU_SOURCE /* RUSAGE_THREAD */
-#include "either.h"
+ * made, not when the server neither reads nor answers. */
+#include "cost.h"
 
-#include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 SUITE(stall);
 
 #define CALLS 10000
-#define LIMIT 5000000u /* ns */
-
-struct cost {
-  uint64_t longest; /* ns, of those that were not interrupted */
-  unsigned calls, clean;
-  long voluntary;
-};
-
-/* There, threads take turns, and each is slow. */
-static void skip_under_valgrind(void) {
-  const char *preload = getenv("LD_PRELOAD");
-  if (preload != NULL && strstr(preload, "vgpreload") != NULL)
-    cr_skip_test("valgrind is no clock");
-}
-
-static struct rusage usage(void) {
-  struct rusage u;
-  cr_assert(getrusage(RUSAGE_THREAD, &u) == 0);
-  return u;
-}
-
-static int check(struct either *e, struct cost *cost) {
-  struct rusage before = usage();
-  uint64_t begin = uv_hrtime();
-  int r = either_check_msg(e);
-  uint64_t took = uv_hrtime() - begin;
-  struct rusage after = usage();
-  cost->calls++;
-  cost->voluntary += after.ru_nvcsw - before.ru_nvcsw;
-  if (after.ru_nivcsw != before.ru_nivcsw)
-    return r;
-  cost->clean++;
-  if (took > cost->longest)
-    cost->longest = took;
-  return r;
-}
-
-static void expect_cheap(const struct cost *cost) {
-  cr_assert(cost->clean > cost->calls / 2, "%u of %u calls were interrupted",
-            cost->calls - cost->clean, cost->calls);
-  cr_assert(cost->longest < LIMIT, "%llu ns",
-            (unsigned long long)cost->longest);
-  cr_assert(cost->voluntary == 0, "gave up the processor %ld times",
-            cost->voluntary);
-}
 
 static void make(struct either *e, struct peer *p, bool robust,
                  const char *const *lines) {
@@ -80,12 +28,12 @@ static void stall(const char *half, const char *rest, bool robust) {
   struct either e;
   struct peer p;
   struct cost cost = {.calls = 0};
-  skip_under_valgrind();
+  cost_skip_under_valgrind();
   make(&e, &p, robust, lines);
   peer_told(&p);
   for (int i = 0; i < CALLS; i++)
-    cr_assert(check(&e, &cost) == 0);
-  expect_cheap(&cost);
+    cr_assert(cost_check(&cost, &e) == 0);
+  cost_expect_cheap(&cost);
   peer_go(&p);
   peer_told(&p);
   cr_assert(either_check_msg(&e) == 1);
@@ -118,11 +66,11 @@ static void stall_reconnecting(const char *half) {
   struct either e;
   struct peer p;
   struct cost cost = {.calls = 0};
-  skip_under_valgrind();
+  cost_skip_under_valgrind();
   make(&e, &p, true, lines);
   for (int i = 0; i < CALLS; i++)
-    cr_assert(check(&e, &cost) == 0);
-  expect_cheap(&cost);
+    cr_assert(cost_check(&cost, &e) == 0);
+  cost_expect_cheap(&cost);
   peer_told(&p);
   peer_go(&p);
   while (!uvmqtt_robust_is_online(e.robust))
@@ -143,7 +91,7 @@ Test(stall, refused_again_and_again_does_not_hold_robust) {
   struct either e;
   struct peer p;
   struct cost cost = {.calls = 0};
-  skip_under_valgrind();
+  cost_skip_under_valgrind();
   uvmqtt_robust_options_t soon = {UVMQTT_ROBUST_OPTIONS_INIT, .delay_min = 1,
                                   .delay_max = 1};
   memset(&e, 0, sizeof e);
@@ -154,10 +102,10 @@ Test(stall, refused_again_and_again_does_not_hold_robust) {
   cr_assert(EITHER(&e, connect, false, 5000) == 0);
   peer_go(&p);
   for (int i = 0; i < CALLS; i++) {
-    int r = check(&e, &cost);
+    int r = cost_check(&cost, &e);
     cr_assert(r == 0 || r == UV_ECONNREFUSED);
   }
-  expect_cheap(&cost);
+  cost_expect_cheap(&cost);
   either_free(&e);
   peer_done(&p);
 }
@@ -170,7 +118,7 @@ Test(stall, of_the_reader_does_not_hold_check_msg) {
   struct either e;
   struct peer p;
   struct cost cost = {.calls = 0};
-  skip_under_valgrind();
+  cost_skip_under_valgrind();
   static char large[200000];
   uvmqtt_bytes_t payload = {large, sizeof large};
   peer_start(&p, lines);
@@ -186,8 +134,8 @@ Test(stall, of_the_reader_does_not_hold_check_msg) {
     r = EITHER(&e, publish, "a", payload, false, 0);
   cr_assert(r == UV_ETIMEDOUT);
   for (int i = 0; i < CALLS; i++)
-    cr_assert(check(&e, &cost) == 0);
-  expect_cheap(&cost);
+    cr_assert(cost_check(&cost, &e) == 0);
+  cost_expect_cheap(&cost);
   peer_go(&p);
   either_free(&e);
   peer_done(&p);
