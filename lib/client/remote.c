@@ -328,8 +328,8 @@ int uvmqtt_remote_call(uvmqtt_remote_t *r, uvmqtt_remote_fn fn, void *arg,
 /* Waiting for a completion. */
 
 struct waiter {
-  uvmqtt_remote_t *r;
-  unsigned refs; /* who waits, and who completes */
+  uvmqtt_remote_t *r; /* a reference: who waits may give up, and unref */
+  unsigned refs;      /* who waits, and who completes */
   bool done;
   int status;
   uint8_t reason;
@@ -351,6 +351,7 @@ static void on_done(uvmqtt_t *m, const uvmqtt_result_t *result, void *arg) {
   uv_cond_broadcast(&r->done);
   drop_waiter(w);
   um_relay_unlock(&r->relay);
+  uvmqtt_remote_unref(r);
 }
 
 static int await(struct waiter *w, uint64_t deadline, uint8_t *ret_reason) {
@@ -377,10 +378,11 @@ int uvmqtt_remote_publish_wait(uvmqtt_remote_t *r,
   struct waiter *w = um_malloc(sizeof *w);
   if (w == NULL)
     return UV_ENOMEM;
-  *w = (struct waiter){.r = r, .refs = 2};
+  *w = (struct waiter){.r = uvmqtt_remote_ref(r), .refs = 2};
   int status = uvmqtt_remote_publish(r, message, timeout, on_done, w);
   if (status) {
     um_free(w);
+    uvmqtt_remote_unref(r);
     return status;
   }
   return await(w, deadline, ret_reason);

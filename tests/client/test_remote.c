@@ -375,6 +375,32 @@ Test(remote, publish_wait_has_a_bound_and_the_message_goes_on) {
   end();
 }
 
+/* Who waits in vain lets go of the remote; the completion still looks for him
+ * there. */
+Test(remote, publish_wait_may_complete_after_the_last_reference) {
+  begin(NULL, NULL);
+  elsewhere(publish_and_wait_briefly);
+  cr_assert_eq(result, UV_ETIMEDOUT);
+  uvmqtt_remote_unref(remote);
+  remote = NULL;
+  rig_rest(&r, 10);
+  go_online();
+  UNTIL(&r, uvmqtt_get_pending(r.g.m, NULL, 0) == 0);
+  end();
+}
+
+Test(remote, publish_wait_may_be_cancelled_after_the_last_reference) {
+  begin(NULL, NULL);
+  elsewhere(publish_and_wait_briefly);
+  cr_assert_eq(result, UV_ETIMEDOUT);
+  uvmqtt_remote_unref(remote);
+  remote = NULL;
+  rig_rest(&r, 10);
+  guest_close(&r.g);
+  UNTIL(&r, r.g.closed);
+  end();
+}
+
 Test(remote, publish_wait_is_refused_where_it_would_wait_for_itself) {
   uvmqtt_message_t m = {.topic = "t"};
   begin(NULL, NULL);
