@@ -19,13 +19,14 @@ bool um_tls_is_address(const char *host) {
          uv_inet_pton(AF_INET6, host, room) == 0;
 }
 
-/* "fe80::1%eth0" is fe80::1, "host." is host. */
+/* "fe80::1%eth0" is fe80::1, "host." is host. "host%x" is itself: who looks it
+ * up asks for all of it, so all of it is compared. */
 char *um_tls_name_of(const char *host) {
   char *name = um_strdup(host);
   if (name == NULL)
     return NULL;
   size_t len = strlen(name);
-  char *zone = strchr(name, '%');
+  char *zone = um_tls_is_address(name) ? strchr(name, '%') : NULL;
   if (zone != NULL)
     *zone = '\0';
   else if (len > 1 && name[len - 1] == '.')

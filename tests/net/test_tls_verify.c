@@ -116,6 +116,22 @@ Test(tls_verify, T08_an_address_that_is_only_the_common_name) {
   rig_done(&r);
 }
 
+/* Without a name OpenSSL would compare none. */
+Test(tls_verify, T05_a_host_that_is_only_a_zone) {
+  SERVE(.san = "DNS:example.com");
+  r.host = "%lo";
+  rig_refuses(&r, UVMQTT_EHOSTNAME, "hostname mismatch");
+  rig_done(&r);
+}
+
+/* Addresses have zones, names have none. */
+Test(tls_verify, T05_a_name_with_what_looks_like_a_zone) {
+  SERVE(LOCALHOST);
+  r.host = "localhost%.example.com";
+  rig_refuses(&r, UVMQTT_EHOSTNAME, "hostname mismatch");
+  rig_done(&r);
+}
+
 Test(tls_verify, T09_a_common_name_beside_other_names) {
   serve(&(struct pki_wish){.cn = "localhost", .san = "DNS:example.com"});
   expect_other_name("example.com");
