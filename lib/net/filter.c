@@ -33,23 +33,24 @@ static void slim(struct um_buf *b) {
 }
 
 static int send_down(struct um_filter *f) {
-  size_t taken = 0;
-  if (f->below->busy || f->out.len == 0)
+  size_t taken = 0, len = f->out.len;
+  if (f->below->busy || len == 0)
     return 0;
   int r = f->below->ops->write(f->below, &f->out, &taken);
   slim(&f->out);
+  f->waiting += len - taken;
   return r;
 }
 
-/* Of the owner's bytes, those that are with the kernel by now: all, once
- * nothing waits any more. */
+/* Of the owner's bytes, those that are with the kernel by now. None is less
+ * than a byte below, so what waits there bounds what can be missing of his; a
+ * slow peer must not look like one that is gone. */
 static size_t settle(struct um_filter *f) {
-  size_t n = f->owed;
+  size_t left = f->waiting + f->out.len;
+  size_t n = left < f->owed ? f->owed - left : 0;
   f->stream.busy = f->below->busy;
-  if (f->below->busy || f->out.len > 0)
-    return 0;
-  f->owed = 0;
-  if (f->finishing)
+  f->owed -= n;
+  if (f->finishing && !f->below->busy && f->out.len == 0)
     f->below->ops->finish(f->below);
   return n;
 }
@@ -100,8 +101,8 @@ static int filter_write(struct um_stream *s, struct um_buf *bytes,
 
 static void on_written(void *up, size_t n) {
   struct um_filter *f = up;
-  (void)n; /* in the bytes of below; the owner counts his own */
-  if (f->state >= UM_FILTER_ENDED || f->below->busy)
+  f->waiting -= n;
+  if (f->state >= UM_FILTER_ENDED)
     return;
   int r = send_down(f);
   if (r) {
@@ -109,7 +110,7 @@ static void on_written(void *up, size_t n) {
     return;
   }
   n = settle(f);
-  if (f->state == UM_FILTER_UP && !f->stream.busy)
+  if (f->state == UM_FILTER_UP && (n > 0 || !f->stream.busy))
     f->stream.up->written(f->stream.up_arg, n);
 }
 

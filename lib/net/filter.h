@@ -52,11 +52,12 @@ struct um_filter {
   struct um_buf out;         /* for below, not yet handed down */
   struct um_buf in;          /* from below, not yet taken */
   struct um_fault *fault;    /* NULL until um_filter_fault */
-  size_t owed;               /* of the owner's bytes, not yet with the kernel */
-  int phase;                 /* of the handshake, once below is connected */
-  int doom;                  /* an end to be told in a turn; 0: none */
-  bool paused;               /* the owner does not want to read */
-  bool giving;               /* inside own->bytes */
+  size_t owed;    /* of the owner's bytes, perhaps not yet with the kernel */
+  size_t waiting; /* of the bytes handed down, in those of below */
+  int phase;      /* of the handshake, once below is connected */
+  int doom;       /* an end to be told in a turn; 0: none */
+  bool paused;    /* the owner does not want to read */
+  bool giving;    /* inside own->bytes */
   bool handles_gone;
   bool finishing; /* finish below when all is written */
 };
