@@ -304,6 +304,24 @@ Test(ws, logins_go_in_clear_text_to_this_machine_only_or_when_allowed) {
     }
 }
 
+/* The question stays open, as if nobody had answered. */
+Test(ws, an_answer_that_does_not_fit_leaves_nothing_behind) {
+  static char endless[70000];
+  const uvmqtt_header_t h[] = {{"Authorization", "x"}, {"A", endless}};
+  struct tower t;
+  asked = 0;
+  memset(endless, 'x', sizeof endless - 1);
+  tower_init(&t);
+  t.ws.ask = ask;
+  tower_up(&t, layers, 1);
+  cr_assert_eq(um_ws_answer(t.s, h, 2, 0), UV_ENOMEM);
+  cr_assert_eq(um_ws_answer(t.s, NULL, 0, 0), 0);
+  tower_turn(&t);
+  cr_assert_eq(t.status, 0, "no login is to be kept back");
+  cr_assert_neq(t.m->out.len, 0);
+  tower_done(&t);
+}
+
 Test(ws, no_headers_to_be_had_end_it_later) {
   struct tower t;
   begin_asking(&t);
