@@ -4,7 +4,8 @@
 #include <assert.h>
 #include <string.h>
 
-#define OUT_MAX (16u << 20)  /* waits for below; the owner holds far less */
+#define IN_MAX (16u << 20)   /* one delivery of below, in truth */
+#define OWN_MAX (1u << 20)   /* the layer's own words that wait for below */
 #define KEEP_MAX (16u << 10) /* memory that an empty buffer keeps */
 
 static struct um_filter *of(struct um_stream *s) {
@@ -146,11 +147,19 @@ size_t um_filter_pass(struct um_filter *f, uint8_t *data, size_t len) {
   return len;
 }
 
+/* A peer that asks and does not listen. What the owner writes is as large as he
+ * likes. */
+static bool is_flooded(const struct um_filter *f) {
+  return f->out.len > OWN_MAX && f->out.len - OWN_MAX > f->owed;
+}
+
 static void after_giving(struct um_filter *f, int r) {
   if (f->state >= UM_FILTER_ENDED)
     return;
   if (r == 0)
     r = um_filter_flush(f);
+  if (r == 0 && is_flooded(f))
+    r = UV_ENOMEM;
   if (r)
     um_filter_end(f, r);
   else
@@ -357,7 +366,7 @@ int um_filter_init(struct um_filter *f, const struct um_filter_ops *own,
   f->own = own;
   f->phase = phase;
   um_handles_init(&f->handles, route->loop, route->unref, f);
-  um_buf_init(&f->out, OUT_MAX, NULL);
-  um_buf_init(&f->in, OUT_MAX, NULL);
+  um_buf_init(&f->out, SIZE_MAX, NULL);
+  um_buf_init(&f->in, IN_MAX, NULL);
   return um_chain_below(route, below, &filter_up, f, &f->below);
 }

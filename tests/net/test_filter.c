@@ -255,6 +255,34 @@ Test(filter, its_own_words_are_not_counted_as_the_owners) {
   tower_done(&t);
 }
 
+/* A packet may have 256 MiB, and goes in one write. */
+Test(filter, a_write_may_be_as_large_as_any_packet) {
+  static uint8_t text[17 << 20];
+  for (size_t n = 1; n <= 2; n++) {
+    struct tower t;
+    up(&t, n);
+    memset(text, 'a', sizeof text);
+    cr_assert_eq(tower_write(&t, text, sizeof text), 0);
+    memset(text, n == 1 ? 'b' : 'c', sizeof text);
+    tower_hears(&t, text, sizeof text);
+    cr_assert_eq(t.taken, sizeof text);
+    tower_done(&t);
+  }
+}
+
+/* Whoever asks and does not listen to the answers. */
+Test(filter, its_own_words_are_bounded) {
+  static char asks[1 << 16];
+  struct tower t;
+  up(&t, 1);
+  memset(asks, '!', sizeof asks);
+  t.m->room = 0;
+  for (int i = 0; i < 32 && t.count[ENDED] == 0; i++)
+    tower_feed(&t, asks, sizeof asks);
+  cr_assert_eq(t.status, UV_ENOMEM);
+  tower_done(&t);
+}
+
 /* Its own words go while the owner's wait, or the owner would wait for ever. */
 Test(filter, own_words_while_below_is_busy_follow_in_order) {
   struct tower t;
