@@ -210,7 +210,8 @@ typedef enum {
   UVMQTT_REDIRECT_IGNORE,
   /* The first entry of the reference is connected to at once: by the same
    * transport with the same verification (of the new name), the scheme's port
-   * when none is given, without user name, password and Will. */
+   * when none is given, without user name, password, Will, and those of
+   * .ws_headers that are credentials; .on_ws_headers is asked. */
   UVMQTT_REDIRECT_FOLLOW,
   /* With them. */
   UVMQTT_REDIRECT_FOLLOW_WITH_CREDENTIALS,

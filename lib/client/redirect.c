@@ -21,14 +21,15 @@ const struct um_url *um_redirect_target(const uvmqtt_t *m) {
 }
 
 /* Who was configured knows them. */
-static bool may_know_secrets(const struct um_redirect *r) {
+bool um_redirect_trusts(const uvmqtt_t *m) {
+  const struct um_redirect *r = &m->redirect;
   if (is_set(&r->detour))
     return r->detour.secrets;
   return !is_set(&r->moved) || r->moved.secrets;
 }
 
 void um_redirect_open(uvmqtt_t *m) {
-  um_options_lend(&m->options, may_know_secrets(&m->redirect));
+  um_options_lend(&m->options, um_redirect_trusts(m));
 }
 
 void um_redirect_stable(uvmqtt_t *m) {

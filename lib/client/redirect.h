@@ -20,6 +20,8 @@ struct um_redirect {
 
 /* Where the next attempt goes. */
 const struct um_url *um_redirect_target(const uvmqtt_t *m);
+/* May it be told our credentials? */
+bool um_redirect_trusts(const uvmqtt_t *m);
 /* An attempt begins; the session says what this server may know. */
 void um_redirect_open(uvmqtt_t *m);
 /* A connection or attempt ended with this code; once for each. Asks the user

@@ -62,13 +62,24 @@ static void explain(struct ws *w, int status, const char *what,
 
 /* The request. */
 
+static int put_header(struct ws *w, const uvmqtt_header_t *header) {
+  const char *line[] = {header->name, ": ", header->value, NULL};
+  w->has_login = w->has_login || um_http_is_login(header->name);
+  return um_http_line(&w->request, line);
+}
+
 static int put_headers(struct ws *w, const uvmqtt_header_t *headers, size_t n) {
   int r = 0;
-  for (size_t i = 0; i < n && r == 0; i++) {
-    const char *line[] = {headers[i].name, ": ", headers[i].value, NULL};
-    r = um_http_line(&w->request, line);
-    w->has_login = w->has_login || um_http_is_login(headers[i].name);
-  }
+  for (size_t i = 0; i < n && r == 0; i++)
+    r = put_header(w, &headers[i]);
+  return r;
+}
+
+static int put_fixed_headers(struct ws *w, const struct um_ws_options *o) {
+  int r = 0;
+  for (size_t i = 0; i < o->n_headers && r == 0; i++)
+    if (!o->no_logins || !um_http_is_login(o->headers[i].name))
+      r = put_header(w, &o->headers[i]);
   return r;
 }
 
@@ -113,7 +124,7 @@ static int put_request(struct ws *w, const struct um_ws_options *o,
   int r = 0;
   for (size_t i = 0; i < sizeof lines / sizeof lines[0] && r == 0; i++)
     r = um_http_line(&w->request, lines[i]);
-  return r ? r : put_headers(w, o->headers, o->n_headers);
+  return r ? r : put_fixed_headers(w, o);
 }
 
 /* 4.2.2, 5.4: what the server must answer to this key */

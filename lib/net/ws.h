@@ -16,6 +16,7 @@ struct um_ws_options {
   bool lenient;            /* the server need not name a sub-protocol */
   bool plain_logins;       /* headers like Authorization may go in clear text
                               to other machines; else UVMQTT_EINSECURE */
+  bool no_logins;          /* those of `headers` are left out */
   const uvmqtt_header_t *headers;
   size_t n_headers;
   /* NULL, or asked for more headers once per connection, when all below is up;

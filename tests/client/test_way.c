@@ -2,6 +2,7 @@
  * of a WebSocket server and of a proxy that are played here. */
 #include "client/url.h"
 
+#include "net/ws_accept.h"
 #include "rig.h"
 #include "support/suite.h"
 #include <stdlib.h>
@@ -280,6 +281,57 @@ Test(way, a_question_is_void_after_the_time_out) {
   cr_assert_eq(r.g.error.phase, UVMQTT_PHASE_WEBSOCKET);
   cr_assert_eq(uvmqtt_ws_headers(r.g.m, NULL, 0), UV_EALREADY);
   end(&r);
+}
+
+/* A redirect of MQTT leads to another WebSocket. */
+
+static uvmqtt_redirect_verdict_t verdict;
+
+static uvmqtt_redirect_verdict_t
+on_redirect(uvmqtt_t *m, const uvmqtt_redirect_t *redirect) {
+  (void)m, (void)redirect;
+  return verdict;
+}
+
+/* CONNACK 0x9C with a Server Reference, in a frame; back to where it was. */
+static void sends_back(struct rig *r) {
+  char accept[32], text[256], reference[32];
+  cr_assert(ws_accept_to(&said, accept));
+  snprintf(text, sizeof text,
+           "HTTP/1.1 101 x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+           "Sec-WebSocket-Accept: %s\r\nSec-WebSocket-Protocol: mqtt\r\n\r\n",
+           accept);
+  size_t before = said.len;
+  answer(r, text);
+  UNTIL(r, said.len > before); /* CONNECT */
+  int n = snprintf(reference, sizeof reference, "127.0.0.1:%u",
+                   (unsigned)r->b.port);
+  int len = snprintf(text, sizeof text, "\x82%c\x20%c%c\x9C%c\x1C%c%c%s", n + 8,
+                     n + 6, 1, n + 3, 1, n, reference);
+  text[4] = text[8] = 0; /* flags; high byte of the length */
+  said.len = 0;
+  broker_sends(r->b.link, text, (size_t)len);
+}
+
+Test(way, a_redirect_takes_logins_along_only_when_it_may) {
+  static const uvmqtt_header_t headers[] = {{"X-Other", "1"},
+                                            {"Authorization", "top secret"}};
+  for (int with = 0; with < 2; with++) {
+    struct rig r;
+    uvmqtt_options_t o = {UVMQTT_OPTIONS_INIT, .ws_headers = headers,
+                          .n_ws_headers = 2, .on_redirect = on_redirect};
+    verdict = with == 0 ? UVMQTT_REDIRECT_FOLLOW
+                        : UVMQTT_REDIRECT_FOLLOW_WITH_CREDENTIALS;
+    begin(&r);
+    go(&r, "ws", &o);
+    UNTIL(&r, heard("\r\n\r\n"));
+    cr_assert(heard("\r\nAuthorization: top secret\r\n"));
+    sends_back(&r);
+    UNTIL(&r, heard("\r\n\r\n"));
+    cr_assert(heard("\r\nX-Other: 1\r\n"));
+    cr_expect_eq(heard("secret"), with == 1);
+    end(&r);
+  }
 }
 
 Test(way, nobody_asked) {
