@@ -33,6 +33,7 @@ struct ws {
   enum step step;
   struct um_http response;
   struct um_ws_frames frames;
+  int verdict; /* what taking the frames said; not 0: take no more */
   /* until they are sent; each may hold a secret */
   struct um_buf targets; /* for each server a string: the lines with its name */
   struct um_buf request; /* the other lines */
@@ -320,11 +321,10 @@ static void broken_by_server(struct ws *w, unsigned code) {
   um_filter_end(&w->f, UVMQTT_EWSPROTOCOL);
 }
 
-static void receive(struct ws *w, uint8_t *data, size_t len) {
-  int r = um_ws_frames_take(&w->frames, uv_now(w->f.handles.loop), data, len);
-  hand_up(w);
-  if (w->f.state != UM_FILTER_UP)
-    return;
+/* The end follows what came before it, which a paused owner may have put
+ * aside. */
+static void conclude(struct ws *w) {
+  int r = w->verdict;
   if (r < 0)
     um_filter_end(&w->f, r);
   else if (r > 0)
@@ -333,12 +333,23 @@ static void receive(struct ws *w, uint8_t *data, size_t len) {
     closed_by_server(w);
 }
 
+static void receive(struct ws *w, uint8_t *data, size_t len) {
+  w->verdict =
+      um_ws_frames_take(&w->frames, uv_now(w->f.handles.loop), data, len);
+  hand_up(w);
+  if (um_filter_reading(&w->f))
+    conclude(w);
+}
+
 static size_t ws_bytes(struct um_filter *f, uint8_t *data, size_t len) {
   struct ws *w = of(f);
   size_t used = 0;
   if (f->state == UM_FILTER_OPENING)
     used = handshake(w, data, len);
-  if (f->state != UM_FILTER_UP || !um_filter_reading(f) || used == len)
+  if (f->state != UM_FILTER_UP || !um_filter_reading(f))
+    return used;
+  conclude(w);
+  if (f->state != UM_FILTER_UP || used == len)
     return used;
   receive(w, data + used, len - used);
   return len;

@@ -593,6 +593,35 @@ Test(ws, w18_what_comes_after_a_close_is_ignored) {
   tower_done(&t);
 }
 
+static void pause_reading(struct tower *t) {
+  tower_read(t, false);
+}
+
+/* As an end of the socket, which nobody looks for meanwhile: the owner may have
+ * put aside what came before. */
+Test(ws, a_close_or_a_violation_waits_until_the_owner_reads_on) {
+  static const struct {
+    const char *bytes;
+    size_t len;
+    int status;
+  } ends[] = {{"\x82\x01z\x88\x00", 5, UV_EOF},
+              {"\x82\x01z\x81\x00", 5, UVMQTT_EWSPROTOCOL}};
+  for (size_t i = 0; i < 2; i++) {
+    struct tower t;
+    ws_open(&t, true);
+    t.on[BYTES] = pause_reading;
+    tower_feed(&t, ends[i].bytes, ends[i].len);
+    tower_got_text(&t, "z");
+    tower_turn(&t);
+    cr_assert_eq(t.count[ENDED], 0);
+    tower_read(&t, true);
+    tower_turn(&t);
+    cr_assert_eq(t.count[ENDED], 1);
+    cr_assert_eq(t.status, ends[i].status);
+    tower_done(&t);
+  }
+}
+
 /* W19 */
 Test(ws, w19_an_unsolicited_pong_is_ignored) {
   struct tower t;
