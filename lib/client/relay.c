@@ -5,6 +5,7 @@
 #include <string.h>
 
 #define SPARE_MAX 256u
+#define AGES (INT64_MAX / 2000000) /* ms; more do not fit and are for ever */
 
 static struct um_errand *errand_at(struct um_list *link) {
   return um_list_of(link, struct um_errand, link);
@@ -84,7 +85,7 @@ bool um_relay_is_consumer(const struct um_relay *q) {
 }
 
 uint64_t um_relay_deadline(int64_t ms) {
-  return ms < 0 ? 0 : uv_hrtime() + (uint64_t)ms * 1000000;
+  return ms < 0 || ms > AGES ? 0 : uv_hrtime() + (uint64_t)ms * 1000000;
 }
 
 bool um_relay_sleep(struct um_relay *q, uv_cond_t *cond, uint64_t deadline) {

@@ -401,6 +401,19 @@ Test(remote, publish_wait_may_be_cancelled_after_the_last_reference) {
   end();
 }
 
+static void publish_and_wait_longest(void) {
+  uvmqtt_message_t m = {.topic = "t", .qos = 1};
+  result = uvmqtt_remote_publish_wait(remote, &m, INT64_MAX, NULL);
+}
+
+Test(remote, the_longest_wait_is_not_the_shortest) {
+  begin(NULL, NULL);
+  go_online();
+  elsewhere(publish_and_wait_longest);
+  cr_assert_eq(result, 0);
+  end();
+}
+
 Test(remote, publish_wait_is_refused_where_it_would_wait_for_itself) {
   uvmqtt_message_t m = {.topic = "t"};
   begin(NULL, NULL);
