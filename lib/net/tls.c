@@ -80,7 +80,7 @@ static int failed(struct tls *t) {
 static int set_name(struct tls *t) {
   if (um_tls_check_host(t->name))
     return um_tls_trial_fail(&t->trial, UVMQTT_EURL,
-                             "the name of the host is not in ASCII");
+                             "the name of the host is none in ASCII");
   SSL_set_hostflags(t->ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
   if (SSL_set1_host(t->ssl, t->name) != 1)
     return UV_ENOMEM;

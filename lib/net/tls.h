@@ -30,7 +30,8 @@ enum um_tls_warning {
 };
 unsigned um_tls_warnings(uvmqtt_tls_t *tls);
 
-/* May it be verified and sent as SNI? 0, or UVMQTT_EURL: not ASCII. */
+/* May it be verified and sent as SNI? 0, or UVMQTT_EURL: not ASCII, or a dot in
+ * front. */
 int um_tls_check_host(const char *host);
 
 #endif

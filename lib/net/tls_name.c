@@ -6,7 +6,10 @@
 #include <string.h>
 #include <uvmqtt/error.h>
 
+/* A dot in front would mean all names below to OpenSSL. */
 int um_tls_check_host(const char *host) {
+  if (*host == '.')
+    return UVMQTT_EURL;
   for (; *host != '\0'; host++)
     if ((unsigned char)*host > 0x7F || (unsigned char)*host <= ' ')
       return UVMQTT_EURL;

@@ -124,6 +124,14 @@ Test(tls_verify, T05_a_host_that_is_only_a_zone) {
   rig_done(&r);
 }
 
+/* OpenSSL takes it for all names below. */
+Test(tls_verify, T05_a_host_that_begins_with_a_dot) {
+  SERVE(.san = "DNS:broker.example.com");
+  r.host = ".example.com";
+  rig_refuses(&r, UVMQTT_EURL, "name of the host");
+  rig_done(&r);
+}
+
 /* Addresses have zones, names have none. */
 Test(tls_verify, T05_a_name_with_what_looks_like_a_zone) {
   SERVE(LOCALHOST);
