@@ -77,12 +77,21 @@ static int failed(struct tls *t) {
 
 /* Opening. */
 
+/* Not SSL_set1_host, which takes for an address what no resolver would: it
+ * reads "0127.0.0.1" as decimal. */
+static int expect_name(struct tls *t) {
+  X509_VERIFY_PARAM *to = SSL_get0_param(t->ssl);
+  if (um_tls_is_address(t->name))
+    return X509_VERIFY_PARAM_set1_ip_asc(to, t->name);
+  return X509_VERIFY_PARAM_set1_host(to, t->name, 0);
+}
+
 static int set_name(struct tls *t) {
   if (um_tls_check_host(t->name))
     return um_tls_trial_fail(&t->trial, UVMQTT_EURL,
                              "the name of the host is none in ASCII");
   SSL_set_hostflags(t->ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-  if (SSL_set1_host(t->ssl, t->name) != 1)
+  if (expect_name(t) != 1)
     return UV_ENOMEM;
   if (!um_tls_is_address(t->name) &&
       SSL_set_tlsext_host_name(t->ssl, t->name) != 1)

@@ -185,7 +185,7 @@ int uvmqtt_tls_set_server_name(uvmqtt_tls_t *tls, const char *name) {
   uv_mutex_lock(&tls->lock);
   tls->error[0] = '\0';
   int r = 0;
-  if (name != NULL && (*name == '\0' || um_tls_check_host(name)))
+  if (name != NULL && um_tls_check_host(name))
     r = um_tls_wrong(tls, "\"%.253s\" is no host name in ASCII", name);
   if (r == 0)
     r = replace_string(&tls->server_name, name);

@@ -6,9 +6,9 @@
 #include <string.h>
 #include <uvmqtt/error.h>
 
-/* A dot in front would mean all names below to OpenSSL. */
+/* A dot in front would mean all names below to OpenSSL, no name any. */
 int um_tls_check_host(const char *host) {
-  if (*host == '.')
+  if (*host == '.' || *host == '\0')
     return UVMQTT_EURL;
   for (; *host != '\0'; host++)
     if ((unsigned char)*host > 0x7F || (unsigned char)*host <= ' ')

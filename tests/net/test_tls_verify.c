@@ -109,6 +109,21 @@ Test(tls_verify, T08_an_address_that_is_only_a_dns_name) {
   rig_done(&r);
 }
 
+/* What resolvers do not take for this address. */
+Test(tls_verify, T08_what_only_looks_like_an_address) {
+  static const char *const hosts[] = {"127.0.0.1.example.com", "0127.0.0.1",
+                                      "127.0.0.1x", "127.0.0.1."};
+  for (size_t i = 0; i < 4; i++) {
+    SERVE(.san = "IP:127.0.0.1");
+    r.host = hosts[i];
+    if (i < 3)
+      rig_refuses(&r, UVMQTT_EHOSTNAME, "hostname mismatch");
+    else
+      rig_up(&r);
+    rig_done(&r);
+  }
+}
+
 Test(tls_verify, T08_an_address_that_is_only_the_common_name) {
   serve(&(struct pki_wish){.cn = "127.0.0.1"});
   r.host = "127.0.0.1";
