@@ -2,7 +2,10 @@
 
 #include "client/client.h"
 #include "client/pump.h"
+#include <stdio.h>
 #include <string.h>
+
+#define HOST_SIZE 256u /* a name has up to 253 bytes, a path less */
 
 void um_prepare_note(uvmqtt_t *m) {
   m->prepare.last_code = m->error.code;
@@ -18,19 +21,25 @@ uvmqtt_phase_t um_prepare_phase(const uvmqtt_t *m) {
                                               : UVMQTT_PHASE_PREPARE;
 }
 
-void um_prepare_ask(uvmqtt_t *m) {
+/* The answer may come inside, and take the URL away. */
+static void ask_user(uvmqtt_t *m) {
   const struct um_url *url = um_redirect_target(m);
+  char host[HOST_SIZE];
   uvmqtt_attempt_t attempt = {.attempt = m->attempt,
-                              .host = url->host,
+                              .host = host,
                               .port = url->port,
                               .last_code = m->prepare.last_code,
                               .last_reason = m->prepare.last_reason};
-  m->prepare.verdict = 0;
-  m->prepare.state = UM_PREPARE_ANSWERED;
-  if (m->options.on_before_connect == NULL)
-    return;
+  snprintf(host, sizeof host, "%s", url->host);
   m->prepare.state = UM_PREPARE_ASKED;
   m->options.on_before_connect(m, &attempt);
+}
+
+void um_prepare_ask(uvmqtt_t *m) {
+  m->prepare.verdict = 0;
+  m->prepare.state = UM_PREPARE_ANSWERED;
+  if (m->options.on_before_connect != NULL)
+    ask_user(m);
 }
 
 bool um_prepare_answered(uvmqtt_t *m, int *ret_verdict) {

@@ -25,6 +25,7 @@ static void on_before_connect(uvmqtt_t *m, const uvmqtt_attempt_t *attempt) {
     guest_close(g);
   if (answers)
     cr_assert_eq(uvmqtt_go(m, at_once), 0);
+  cr_expect_str_eq(attempt->host, told_host, "as long as this runs");
 }
 
 static void begin_with(uvmqtt_options_t o) {
@@ -79,6 +80,17 @@ Test(prepare, the_answer_may_be_given_at_once) {
   at_once = &change;
   guest_connect(&r.g);
   HEARS(&r, "CONNECT username=u password=p ...");
+  rig_close(&r);
+}
+
+Test(prepare, another_url_may_be_given_at_once) {
+  uvmqtt_change_t change = {UVMQTT_CHANGE_INIT, .url = "mqtt://127.0.0.2:9"};
+  begin();
+  answers = true;
+  at_once = &change;
+  guest_connect(&r.g);
+  UNTIL(&r, r.g.n[DISCONNECTED] == 1);
+  cr_expect_str_eq(told_host, "127.0.0.1");
   rig_close(&r);
 }
 
