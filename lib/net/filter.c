@@ -65,10 +65,12 @@ int um_filter_flush(struct um_filter *f) {
 
 /* Something of the layer's own may still wait for below. */
 static int pass_down(struct um_filter *f, struct um_buf *bytes) {
-  if (f->out.len > 0)
-    return um_buf_append(&f->out, um_buf_head(bytes), bytes->len);
-  um_buf_swap(&f->out, bytes);
-  return 0;
+  if (f->out.len == 0) {
+    um_buf_swap(&f->out, bytes);
+    return 0;
+  }
+  f->out.secret |= bytes->secret;
+  return um_buf_append(&f->out, um_buf_head(bytes), bytes->len);
 }
 
 static int write_in_vain(struct um_filter *f, struct um_buf *bytes) {

@@ -359,6 +359,7 @@ static int ws_write(struct um_filter *f, const struct um_buf *bytes) {
   struct ws *w = of(f);
   if (bytes->len == 0 || w->step != OPEN)
     return 0;
+  f->out.secret |= bytes->secret;
   return um_ws_frames_put(&w->frames, WSLAY_BINARY_FRAME, um_buf_head(bytes),
                           bytes->len);
 }

@@ -1,3 +1,4 @@
+#include "net/filter.h"
 #include "net/ws.h"
 #include "support/suite.h"
 #include "ws_peer.h"
@@ -701,6 +702,25 @@ Test(ws, each_write_is_one_binary_frame) {
     free(data);
   }
   cr_assert_eq(t.taken, 1 + 125 + 126 + 65535 + 65536 + 100000);
+  tower_done(&t);
+}
+
+/* A mask hides nothing. */
+Test(ws, the_copy_of_a_secret_is_one) {
+  struct tower t;
+  struct um_buf bytes;
+  size_t taken;
+  ws_open(&t, true);
+  struct um_filter *f = (struct um_filter *)t.s;
+  um_buf_done(&f->out); /* the request was one, too */
+  t.m->room = 0;
+  um_buf_init(&bytes, SIZE_MAX, NULL);
+  cr_assert_eq(um_buf_append(&bytes, "secret", 6), 0);
+  bytes.secret = true;
+  cr_assert_eq(t.s->ops->write(t.s, &bytes, &taken), 0);
+  cr_assert_gt(t.m->rest.len, 0);
+  cr_assert(t.m->rest.secret);
+  um_buf_done(&bytes);
   tower_done(&t);
 }
 
