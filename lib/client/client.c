@@ -10,8 +10,6 @@
 #include <stddef.h>
 #include <string.h>
 
-#define LEAVE_TIMEOUT 5000u /* ms */
-
 /* Making. */
 
 static void init(uvmqtt_t *m, uv_loop_t *loop, void *data) {
@@ -66,71 +64,6 @@ int uvmqtt_connect(uvmqtt_t *m) {
   m->leave.again = m->leave.draining;
   m->wanted = true;
   m->kicked = m->state == UVMQTT_STATE_WAITING || um_is_leaving(m);
-  return 0;
-}
-
-static int take_leave_options(const uvmqtt_disconnect_options_t *from,
-                              uvmqtt_disconnect_options_t *ret) {
-  memset(ret, 0, sizeof *ret);
-  if (from == NULL)
-    return 0;
-  if (from->size == 0 || from->size > sizeof *ret)
-    return UV_EINVAL;
-  memcpy(ret, from, from->size);
-  if ((int)ret->mode < UVMQTT_DISCONNECT_FLUSH ||
-      (int)ret->mode > UVMQTT_DISCONNECT_DRAIN)
-    return UV_EINVAL;
-  if (ret->reason != UVMQTT_REASON_SUCCESS &&
-      ret->reason != UVMQTT_REASON_DISCONNECT_WITH_WILL_MESSAGE)
-    return UV_EINVAL;
-  return um_check_properties(ret->properties, ret->n_properties,
-                             UVMQTT_DISCONNECT);
-}
-
-/* [MQTT-3.14.2-2/5]: an expiry of 0 in CONNECT cannot be raised now. */
-static int check_leave_expiry(const uvmqtt_t *m,
-                              const uvmqtt_disconnect_options_t *o) {
-  const struct um_session_config *c = &m->options.config;
-  bool zero = c->mode == UVMQTT_SESSION_CLEAN || c->session_expiry == 0;
-  const uvmqtt_property_t *p = uvmqtt_property_find(
-      o->properties, o->n_properties, UVMQTT_PROPERTY_SESSION_EXPIRY_INTERVAL);
-  return p != NULL && p->value.num != 0 && zero ? UVMQTT_EPROPERTY : 0;
-}
-
-static int copy_leave(uvmqtt_t *m, const uvmqtt_disconnect_options_t *o) {
-  if (o->n_properties == 0)
-    return 0;
-  m->leave.properties = um_op_unsubscribe(&m->options.pool, NULL, 0,
-                                          o->properties, o->n_properties);
-  return m->leave.properties == NULL ? UV_ENOMEM : 0;
-}
-
-int uvmqtt_disconnect(uvmqtt_t *m, const uvmqtt_disconnect_options_t *options,
-                      uvmqtt_request_cb cb, void *arg) {
-  uvmqtt_disconnect_options_t o;
-  int r = um_usable(m);
-  if (r == 0)
-    r = take_leave_options(options, &o);
-  if (r == 0)
-    r = check_leave_expiry(m, &o);
-  if (r == 0 && m->leave.asked)
-    return UV_EALREADY;
-  if (r == 0)
-    r = um_pump_want(m);
-  if (r == 0)
-    r = copy_leave(m, &o);
-  if (r)
-    return r;
-  m->leave.asked = true;
-  m->leave.mode = o.mode;
-  m->leave.reason = o.reason;
-  m->leave.cb = cb;
-  m->leave.arg = arg;
-  uint32_t timeout = o.timeout == 0 ? LEAVE_TIMEOUT : o.timeout;
-  m->leave.deadline = um_pump_now(m) + timeout;
-  m->leave.draining = o.mode == UVMQTT_DISCONNECT_DRAIN && m->wanted;
-  m->wanted = m->leave.draining;
-  m->kicked = false;
   return 0;
 }
 

@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "client/backoff.h"
 #include "client/hints.h"
+#include "client/leave.h"
 #include "client/lookup.h"
 #include "client/loop.h"
 #include "client/options.h"
@@ -18,21 +19,6 @@
 #include "session/session.h"
 #include <uv.h>
 #include <uvmqtt/client.h>
-
-/* The user's wish to leave, from uvmqtt_disconnect until it is fulfilled. */
-struct um_leave {
-  bool asked;
-  bool draining; /* not yet: first what is held must be complete */
-  bool again;    /* uvmqtt_connect meanwhile */
-  uvmqtt_disconnect_mode_t mode;
-  uint8_t reason;
-  struct um_op *properties; /* an op only for its copying; NULL: none */
-  uint64_t deadline;        /* the connection is cut then */
-  uint32_t timeout;
-  int status; /* what cb will hear */
-  uvmqtt_request_cb cb;
-  void *arg;
-};
 
 struct uvmqtt_s {
   struct um_loop *loop;    /* shared by the clients of one uv loop */

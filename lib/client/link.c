@@ -10,11 +10,8 @@
 #include "client/verdict.h"
 #include "net/route.h"
 #include "net/security.h"
-#include "session/pending.h"
 #include <assert.h>
 #include <string.h>
-
-#define LINGER 1000u /* ms for the server to close after DISCONNECT */
 
 static void enter(uvmqtt_t *m, uvmqtt_state_t next) {
   static const uint8_t successors[] = {
@@ -45,27 +42,6 @@ static uint64_t random64(void) {
   if (uv_random(NULL, NULL, &r, sizeof r, 0, NULL))
     r = uv_hrtime();
   return r;
-}
-
-/* The user's wish to leave ends here, whatever came of it. */
-static void finish_leave(uvmqtt_t *m, int status) {
-  struct um_leave leave = m->leave;
-  uvmqtt_result_t result = {.status = leave.status ? leave.status : status,
-                            .n_left = um_session_left(&m->session)};
-  if (!leave.asked)
-    return;
-  memset(&m->leave, 0, sizeof m->leave);
-  m->leave.deadline = UM_NEVER;
-  um_op_free(&m->options.pool, leave.properties);
-  if (leave.cb != NULL)
-    leave.cb(m, &result, leave.arg);
-}
-
-/* From here on it is an ordinary leave, the wish to connect again included. */
-static void end_drain(uvmqtt_t *m, int status) {
-  m->leave.draining = false;
-  m->leave.status = status;
-  m->wanted = m->kicked = m->leave.again;
 }
 
 static void close_stream(uvmqtt_t *m) {
@@ -269,6 +245,7 @@ static void decide(uvmqtt_t *m, int code) {
   m->retry_in = next_delay(m, code);
   if (m->retry_in == UVMQTT_OFF)
     m->wanted = false;
+  um_leave_unwanted(m);
 }
 
 /* The attempt ended before there was a stream that had to be closed. */
@@ -278,8 +255,6 @@ static void wait_again(uvmqtt_t *m, int code) {
   um_report_error(m, left ? 0 : code, um_report_phase(m));
   um_prepare_forget(m);
   decide(m, code);
-  if (m->leave.draining && !m->wanted)
-    end_drain(m, 0);
   bool again = m->wanted;
   enter(m, again ? UVMQTT_STATE_WAITING : UVMQTT_STATE_OFFLINE);
   if (again)
@@ -304,12 +279,15 @@ void um_link_failed(uvmqtt_t *m, int code) {
   remember_failure(m, left);
   cut(m, code);
   decide(m, code);
-  if (m->leave.draining && !m->wanted)
-    end_drain(m, 0);
   if (um_is_leaving(m) && !left && m->leave.status == 0 && was_online)
     m->leave.status = code;
   enter(m, UVMQTT_STATE_DISCONNECTING);
   um_report_disconnect(m, was_online);
+}
+
+void um_link_rest(uvmqtt_t *m) {
+  assert(m->state == UVMQTT_STATE_WAITING);
+  enter(m, UVMQTT_STATE_OFFLINE);
 }
 
 /* Wanted again by a uvmqtt_connect that came while the stream was closing:
@@ -340,78 +318,11 @@ void um_link_closed(uvmqtt_t *m) {
   m->stream_closing = false;
   if (!m->torn_down) {
     if (!m->leave.draining)
-      finish_leave(m, 0);
+      um_leave_finish(m, 0);
     if (!m->closing)
       wait_or_rest(m);
   }
   um_loop_mark(m->loop, m);
-}
-
-/* Leaving on the user's wish. */
-
-static void leave_now(uvmqtt_t *m) {
-  const struct um_op *p = m->leave.properties;
-  um_session_leave(&m->session, um_pump_now(m), m->leave.reason,
-                   p == NULL ? NULL : p->properties,
-                   p == NULL ? 0 : p->n_properties);
-  uint64_t linger = um_pump_now(m) + LINGER;
-  if (linger < m->leave.deadline)
-    m->leave.deadline = linger;
-  um_loop_mark(m->loop, m); /* to write it */
-}
-
-static bool may_leave(const uvmqtt_t *m) {
-  assert(m->stream != NULL);
-  return m->session.state == UM_SESSION_UP &&
-         (m->leave.mode == UVMQTT_DISCONNECT_NOW || m->leave.status != 0 ||
-          (um_session_flushed(&m->session) && !m->stream->busy));
-}
-
-/* DISCONNECT is with the kernel: half-close, and let the server close, so that
- * no reset overtakes it. */
-static bool has_left(const uvmqtt_t *m) {
-  assert(m->stream != NULL);
-  return m->session.state == UM_SESSION_LEAVING && m->session.out.len == 0 &&
-         !m->stream->busy;
-}
-
-bool um_link_wants_step(const uvmqtt_t *m) {
-  if (!m->leave.asked || m->state != UVMQTT_STATE_ONLINE || m->stream_closing)
-    return false;
-  if (m->leave.draining)
-    return um_session_drained(&m->session);
-  return may_leave(m) || has_left(m);
-}
-
-/* Goes on as if nobody had asked to leave. Nothing held, or no way to get rid
- * of it: leaves. */
-static void step_drain(uvmqtt_t *m) {
-  if (um_session_drained(&m->session) || !m->wanted)
-    end_drain(m, 0);
-}
-
-static void step_leave(uvmqtt_t *m) {
-  switch (m->state) {
-  case UVMQTT_STATE_OFFLINE:
-    finish_leave(m, 0);
-    break;
-  case UVMQTT_STATE_WAITING:
-    enter(m, UVMQTT_STATE_OFFLINE);
-    if (!m->closing)
-      finish_leave(m, 0);
-    break;
-  case UVMQTT_STATE_CONNECTING:
-    um_link_failed(m, UV_ECANCELED);
-    break;
-  case UVMQTT_STATE_ONLINE:
-    if (may_leave(m))
-      leave_now(m);
-    else if (has_left(m))
-      m->stream->ops->finish(m->stream);
-    break;
-  default:
-    break; /* the stream is closing already */
-  }
 }
 
 static void step_connect(uvmqtt_t *m) {
@@ -426,10 +337,7 @@ static void step_connect(uvmqtt_t *m) {
 void um_link_step(uvmqtt_t *m) {
   if (m->write_error && m->stream != NULL && !m->stream_closing)
     um_link_failed(m, m->write_error);
-  if (m->leave.draining)
-    step_drain(m);
-  if (um_is_leaving(m))
-    step_leave(m);
+  um_leave_step(m);
   if (!m->closing && !um_is_leaving(m) && m->wanted)
     step_connect(m);
 }
@@ -452,23 +360,6 @@ static bool is_overdue(uvmqtt_t *m, uint64_t now) {
   m->overdue = true;
   m->deadline = now + 1;
   return false;
-}
-
-/* Not all was complete in time: DISCONNECT at once, if there is anybody to say
- * it to. */
-static void tick_drain(uvmqtt_t *m, uint64_t now) {
-  if (!m->leave.draining || now < m->leave.deadline)
-    return;
-  end_drain(m, UV_ETIMEDOUT);
-  m->leave.deadline = now + LINGER;
-}
-
-static void tick_leave(uvmqtt_t *m, uint64_t now) {
-  if (!m->leave.asked || now < m->leave.deadline || m->stream == NULL)
-    return;
-  if (m->session.state != UM_SESSION_LEAVING)
-    m->leave.status = UV_ETIMEDOUT;
-  um_link_failed(m, UV_ETIMEDOUT);
 }
 
 static void tick_state(uvmqtt_t *m, uint64_t now) {
@@ -498,7 +389,7 @@ static void tick_session(uvmqtt_t *m, uint64_t now) {
 
 void um_link_tick(uvmqtt_t *m) {
   static void (*const parts[])(uvmqtt_t *, uint64_t) = {
-      tick_stream, tick_session, tick_stay, tick_drain, tick_leave, tick_state};
+      tick_stream, tick_session, tick_stay, um_leave_tick, tick_state};
   uint64_t now = um_pump_now(m);
   for (size_t i = 0; i < sizeof parts / sizeof parts[0] && !m->closing; i++)
     parts[i](m, now);
@@ -534,7 +425,7 @@ static void cancel_all(uvmqtt_t *m) {
   um_session_cancel_all(&m->session, UV_ECANCELED);
   um_session_down(&m->session, um_pump_now(m), 0);
   um_session_settle(&m->session);
-  finish_leave(m, UV_ECANCELED);
+  um_leave_finish(m, UV_ECANCELED);
   um_remote_shut(m);
   um_session_done(&m->session);
 }

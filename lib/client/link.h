@@ -20,7 +20,6 @@
 
 /* Moves towards what is wanted, as far as possible now. */
 void um_link_step(uvmqtt_t *m);
-bool um_link_wants_step(const uvmqtt_t *m);   /* a flush is complete */
 void um_link_tick(uvmqtt_t *m);               /* the timer fired */
 uint64_t um_link_deadline(const uvmqtt_t *m); /* calls nobody */
 
@@ -30,6 +29,8 @@ void um_link_connected(uvmqtt_t *m);
 void um_link_online(uvmqtt_t *m);
 void um_link_failed(uvmqtt_t *m, int code);
 void um_link_closed(uvmqtt_t *m);
+/* WAITING only: there will be no attempt. */
+void um_link_rest(uvmqtt_t *m);
 
 /* After uvmqtt_close: cancels everything and lets go of the handles. */
 void um_link_tear_down(uvmqtt_t *m);

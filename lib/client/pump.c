@@ -177,7 +177,7 @@ void um_pump_service(uvmqtt_t *m) {
     um_pump_steer(m);
     um_session_settle(&m->session);
   }
-  if (!m->closing && um_link_wants_step(m))
+  if (!m->closing && um_leave_wants_step(m))
     um_link_step(m);
   if (!m->closing && m->remotes_wait)
     um_remote_go_on(m);
