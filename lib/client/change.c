@@ -14,7 +14,7 @@ static bool same_server(const struct um_url *a, const struct um_url *b) {
 static int check_way(const struct um_options *o, const struct um_url *to) {
   if (o->servers.n != 0 && to->transport != o->url.transport)
     return UVMQTT_EURL;
-  bool has_proxy = o->way.proxy.memory != NULL;
+  bool has_proxy = o->way != NULL && o->way->proxy.memory != NULL;
   return has_proxy && to->transport == UM_TRANSPORT_UNIX ? UV_EINVAL : 0;
 }
 

@@ -23,7 +23,6 @@ static void init(uvmqtt_t *m, uv_loop_t *loop, void *data) {
   m->data = data;
   m->armed = m->deadline = m->leave.deadline = UM_NEVER;
   m->retry_in = UVMQTT_OFF;
-  um_lookups_init(&m->lookups);
   um_turn_init(&m->turn);
   um_report_clear(m);
 }
@@ -43,8 +42,10 @@ int uvmqtt_new(uv_loop_t *loop, const uvmqtt_options_t *options,
   bool has_data =
       options->size >= offsetof(uvmqtt_options_t, data) + sizeof(void *);
   init(m, loop, has_data ? options->data : NULL);
-  m->loop = um_loop_join(loop, m);
+  if (um_lookups_make(m) == 0)
+    m->loop = um_loop_join(loop, m);
   if (m->loop == NULL) {
+    um_lookups_done(m->lookups);
     um_options_done(&m->options);
     um_free(m);
     return UV_ENOMEM;
@@ -265,23 +266,41 @@ size_t uvmqtt_get_pending(const uvmqtt_t *m, uvmqtt_pending_t *list, size_t n) {
   return um_pending_count(&m->session.outbox);
 }
 
+static void add_link(const struct um_tally *t, uvmqtt_stats_t *ret) {
+  ret->bytes_sent = t->bytes_sent;
+  ret->bytes_received = t->bytes_received;
+  ret->writes = t->writes;
+  ret->reads = t->reads;
+  ret->attempts = t->attempts;
+  ret->connects = t->connects;
+  ret->losses = t->losses;
+  ret->failures = t->failures;
+  ret->tls_resumed = t->tls_resumed;
+  ret->probes = t->probes;
+  ret->timings = t->timings;
+}
+
+static void add_session(const struct um_session *s, uvmqtt_stats_t *ret) {
+  const struct um_session_counters *c = &s->counters;
+  memcpy(ret->sent, c->sent, sizeof ret->sent);
+  memcpy(ret->received, c->received, sizeof ret->received);
+  ret->ping_rtt = c->ping_rtt;
+  ret->packets_sent = c->packets_sent;
+  ret->packets_received = c->packets_received;
+  ret->unknown_acks = c->unknown_acks;
+  ret->duplicates = c->duplicates;
+  ret->late_replies = c->late_replies;
+  ret->queued = s->outbox.n_waiting;
+  ret->inflight = s->outbox.n_inflight;
+  ret->queued_bytes = s->outbox.n_bytes;
+}
+
 int uvmqtt_get_stats(const uvmqtt_t *m, uvmqtt_stats_t *ret) {
   if (m == NULL || ret == NULL || ret->size == 0)
     return UV_EINVAL;
-  const struct um_session *s = &m->session;
-  uvmqtt_stats_t stats = m->stats;
-  stats.size = ret->size;
-  memcpy(stats.sent, s->counters.sent, sizeof stats.sent);
-  memcpy(stats.received, s->counters.received, sizeof stats.received);
-  stats.ping_rtt = s->counters.ping_rtt;
-  stats.packets_sent = s->counters.packets_sent;
-  stats.packets_received = s->counters.packets_received;
-  stats.unknown_acks = s->counters.unknown_acks;
-  stats.duplicates = s->counters.duplicates;
-  stats.late_replies = s->counters.late_replies;
-  stats.queued = s->outbox.n_waiting;
-  stats.inflight = s->outbox.n_inflight;
-  stats.queued_bytes = s->outbox.n_bytes;
+  uvmqtt_stats_t stats = {.size = ret->size};
+  add_link(&m->stats, &stats);
+  add_session(&m->session, &stats);
   size_t n = ret->size < sizeof stats ? ret->size : sizeof stats;
   memcpy(ret, &stats, n);
   return 0;

@@ -20,6 +20,13 @@
 #include <uv.h>
 #include <uvmqtt/client.h>
 
+/* What uvmqtt_get_stats tells of the link; the session counts the rest. */
+struct um_tally {
+  uint64_t bytes_sent, bytes_received, writes, reads;
+  uint64_t attempts, connects, losses, failures, tls_resumed, probes;
+  uvmqtt_timings_t timings;
+};
+
 struct uvmqtt_s {
   struct um_loop *loop;    /* shared by the clients of one uv loop */
   struct um_list in_loop;  /* its list of clients */
@@ -45,12 +52,12 @@ struct uvmqtt_s {
   bool overdue;        /* deadline passed once; read once more, then act */
   struct um_past past;
   struct um_backoff backoff;
-  struct um_redirect redirect;
+  struct um_redirect *redirect; /* NULL: none was followed */
   struct um_prepare prepare;
-  struct um_stopwatch stopwatch;
+  struct um_stopwatch *stopwatch; /* NULL: no attempt, or no memory for it */
   struct um_stay stay;
-  struct um_lookups lookups;
-  struct um_turn turn; /* to connect, among the loop's clients */
+  struct um_lookups *lookups; /* NULL: not the user's business */
+  struct um_turn turn;        /* to connect, among the loop's clients */
   struct um_leave leave;
   int64_t retry_in;
 
@@ -68,7 +75,7 @@ struct uvmqtt_s {
   int write_error;           /* met inside a user's call, told in service */
   bool throttled;            /* the peer does not take our bytes */
   bool not_reading;          /* throttled, or the user wants no more now */
-  uvmqtt_stats_t stats;
+  struct um_tally stats;
 
   /* remote.c */
   struct um_list remotes; /* open ones */

@@ -44,8 +44,8 @@ static int check_leave_expiry(const uvmqtt_t *m,
 static int copy_leave(uvmqtt_t *m, const uvmqtt_disconnect_options_t *o) {
   if (o->n_properties == 0)
     return 0;
-  m->leave.properties = um_op_unsubscribe(&m->options.pool, NULL, 0,
-                                          o->properties, o->n_properties);
+  m->leave.properties =
+      um_op_unsubscribe(NULL, NULL, 0, o->properties, o->n_properties);
   return m->leave.properties == NULL ? UV_ENOMEM : 0;
 }
 
@@ -88,7 +88,7 @@ void um_leave_finish(uvmqtt_t *m, int status) {
     return;
   memset(&m->leave, 0, sizeof m->leave);
   m->leave.deadline = UM_NEVER;
-  um_op_free(&m->options.pool, leave.properties);
+  um_op_free(NULL, leave.properties);
   if (leave.cb != NULL)
     leave.cb(m, &result, leave.arg);
 }

@@ -63,7 +63,6 @@ static size_t servers_of(const uvmqtt_t *m,
 
 static int make_stream(uvmqtt_t *m) {
   struct um_server servers[UM_SERVERS_MAX];
-  bool own_names = m->options.on_resolve != NULL;
   struct um_way_route way;
   struct um_route route = {
       .loop = m->loop->uv,
@@ -72,9 +71,10 @@ static int make_stream(uvmqtt_t *m) {
       .address_timeout = m->options.address_timeout,
       .attempt_delay = m->options.attempt_delay,
       .resolve_timeout = m->options.resolve_timeout,
-      .names = own_names ? &m->lookups.names : &m->loop->resolver.names,
+      .names =
+          m->lookups != NULL ? &m->lookups->names : &m->loop->resolver.names,
       .grudges = &m->loop->grudges,
-      .socket = &m->options.socket.net,
+      .socket = um_socket_wishes_of(m),
       .unref = m->handles.unref,
       .read_buffer = uv_buf_init((char *)m->loop->read_buffer, UM_READ_BUFFER),
   };
@@ -188,7 +188,7 @@ void um_link_online(uvmqtt_t *m) {
   m->online_since = um_pump_now(m);
   m->stats.connects++;
   enter(m, UVMQTT_STATE_ONLINE);
-  m->stats.timings = m->stopwatch.timings;
+  um_timings_end(m, &m->stats.timings);
   const struct um_security *tls = m->stream->security;
   m->stats.tls_resumed += tls != NULL && tls->resumed;
 }
@@ -402,8 +402,9 @@ static void on_left(uvmqtt_t *m) {
   void *arg = m->close_arg;
   um_redirect_done(m);
   um_report_clear(m);
-  um_lookups_done(&m->lookups);
+  um_lookups_done(m->lookups);
   um_options_done(&m->options);
+  um_free(m->stopwatch);
   um_free(m);
   if (cb != NULL)
     cb(arg);

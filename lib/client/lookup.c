@@ -32,10 +32,9 @@ static struct um_query *find(struct um_lookups *l, uint64_t id) {
 
 static int ask(struct um_names *names, struct um_query *q) {
   struct um_lookups *l = (struct um_lookups *)names;
-  uvmqtt_t *m = um_list_of(l, uvmqtt_t, lookups);
   q->id = ++l->last_id;
   um_list_push(&l->unasked, &q->link);
-  um_loop_mark(m->loop, m);
+  um_loop_mark(l->client->loop, l->client);
   return 0;
 }
 
@@ -52,11 +51,19 @@ static size_t last(struct um_names *names, const char *host,
   return 0;
 }
 
-void um_lookups_init(struct um_lookups *l) {
-  *l = (struct um_lookups){.names = {ask, drop, last}};
+int um_lookups_make(uvmqtt_t *m) {
+  if (m->options.on_resolve == NULL)
+    return 0;
+  struct um_lookups *l = um_calloc(1, sizeof *l);
+  if (l == NULL)
+    return UV_ENOMEM;
+  l->names = (struct um_names){ask, drop, last};
+  l->client = m;
   um_list_init(&l->unasked);
   um_list_init(&l->asked);
   um_list_init(&l->answers);
+  m->lookups = l;
+  return 0;
 }
 
 static void forget(struct answer *a) {
@@ -65,8 +72,11 @@ static void forget(struct answer *a) {
 }
 
 void um_lookups_done(struct um_lookups *l) {
+  if (l == NULL)
+    return;
   while (!um_list_empty(&l->answers))
     forget(answer_at(l->answers.next));
+  um_free(l);
 }
 
 /* Service. */
@@ -74,7 +84,7 @@ void um_lookups_done(struct um_lookups *l) {
 static void ask_user(uvmqtt_t *m, struct um_query *q) {
   uvmqtt_lookup_t lookup = {.host = q->host, .port = q->port, .id = q->id};
   um_list_remove(&q->link);
-  um_list_push(&m->lookups.asked, &q->link);
+  um_list_push(&m->lookups->asked, &q->link);
   m->options.on_resolve(m, &lookup);
 }
 
@@ -88,7 +98,9 @@ static void pass_on(struct um_lookups *l, struct answer *a) {
 }
 
 void um_lookups_serve(uvmqtt_t *m) {
-  struct um_lookups *l = &m->lookups;
+  struct um_lookups *l = m->lookups;
+  if (l == NULL)
+    return;
   while (!m->closing && !um_list_empty(&l->unasked))
     ask_user(m, query_at(l->unasked.next));
   while (!m->closing && !um_list_empty(&l->answers))
@@ -137,13 +149,14 @@ int uvmqtt_resolved(uvmqtt_t *m, uint64_t id, const char *const *addresses,
     return r;
   if (status > 0 || (status == 0) != (n > 0 && addresses != NULL))
     return UV_EINVAL;
-  if (find(&m->lookups, id) == NULL || is_answered(&m->lookups, id))
+  if (m->lookups == NULL || find(m->lookups, id) == NULL ||
+      is_answered(m->lookups, id))
     return UVMQTT_ESTALE;
   if (status != 0)
     n = 0;
   if (n > UM_ADDRESSES)
     n = UM_ADDRESSES;
-  r = make_answer(&m->lookups, id, addresses, n, status);
+  r = make_answer(m->lookups, id, addresses, n, status);
   if (r == 0)
     um_loop_mark(m->loop, m);
   return r;

@@ -234,7 +234,7 @@ static int read_will(const uvmqtt_options_t *o, struct um_options *ret) {
     return r;
   if (o->will->payload.len > UM_STRING_MAX)
     return UVMQTT_ETOOBIG;
-  ret->will = um_op_publish(&ret->pool, o->will);
+  ret->will = um_op_publish(NULL, o->will);
   return ret->will == NULL ? UM_ENOMEM : 0;
 }
 
@@ -247,7 +247,7 @@ static int read_properties(const uvmqtt_options_t *o, struct um_options *ret) {
   if (r || o->n_properties == 0)
     return r;
   ret->properties =
-      um_op_unsubscribe(&ret->pool, NULL, 0, o->properties, o->n_properties);
+      um_op_unsubscribe(NULL, NULL, 0, o->properties, o->n_properties);
   return ret->properties == NULL ? UM_ENOMEM : 0;
 }
 
@@ -341,7 +341,6 @@ int um_options_read(const uvmqtt_options_t *from, struct um_options *ret) {
   if (r)
     return r;
   memset(ret, 0, sizeof *ret);
-  um_op_pool_init(&ret->pool);
   r = read_all(&o, ret);
   if (r) {
     um_options_done(ret);
@@ -360,11 +359,10 @@ void um_options_done(struct um_options *o) {
   um_free(o->client_id);
   um_url_done(&o->url);
   uvmqtt_tls_free(o->tls);
-  um_way_done(&o->way);
+  um_way_done(o->way);
   um_servers_done(&o->servers);
-  um_socket_wishes_done(&o->socket);
-  um_op_free(&o->pool, o->will);
-  um_op_free(&o->pool, o->properties);
-  um_op_pool_done(&o->pool);
+  um_socket_wishes_done(o->socket);
+  um_op_free(NULL, o->will);
+  um_op_free(NULL, o->properties);
   memset(o, 0, sizeof *o);
 }

@@ -13,16 +13,16 @@
 /* Stays where it was read. */
 struct um_options {
   struct um_url url;
-  struct um_way way;
-  struct um_servers servers; /* beside it */
-  struct um_socket_wishes socket;
+  struct um_way *way;              /* NULL: nothing but the URL was said */
+  struct um_servers servers;       /* beside it */
+  struct um_socket_wishes *socket; /* NULL: none */
   struct um_session_config config; /* points into what is below */
   char *client_id;
   char *username;
   uint8_t *password;
   size_t password_len;
   char *auth_method;
-  struct um_op_pool pool; /* of the two ops, kept for their copying */
+  /* ops only for their copying, of no pool */
   struct um_op *will;
   struct um_op *properties;
   uvmqtt_tls_t *tls; /* our reference; NULL when the URL is without TLS */

@@ -1,5 +1,6 @@
 #include "client/redirect.h"
 
+#include "base/alloc.h"
 #include "client/client.h"
 #include <string.h>
 
@@ -15,17 +16,18 @@ static void clear(struct um_target *t) {
 }
 
 const struct um_url *um_redirect_target(const uvmqtt_t *m) {
-  if (is_set(&m->redirect.detour))
-    return &m->redirect.detour.url;
-  return is_set(&m->redirect.moved) ? &m->redirect.moved.url : &m->options.url;
+  const struct um_redirect *r = m->redirect;
+  if (r != NULL && is_set(&r->detour))
+    return &r->detour.url;
+  return r != NULL && is_set(&r->moved) ? &r->moved.url : &m->options.url;
 }
 
 /* Who was configured knows them. */
 bool um_redirect_trusts(const uvmqtt_t *m) {
-  const struct um_redirect *r = &m->redirect;
-  if (is_set(&r->detour))
+  const struct um_redirect *r = m->redirect;
+  if (r != NULL && is_set(&r->detour))
     return r->detour.secrets;
-  return !is_set(&r->moved) || r->moved.secrets;
+  return r == NULL || !is_set(&r->moved) || r->moved.secrets;
 }
 
 void um_redirect_open(uvmqtt_t *m) {
@@ -33,19 +35,25 @@ void um_redirect_open(uvmqtt_t *m) {
 }
 
 void um_redirect_stable(uvmqtt_t *m) {
-  m->redirect.in_a_row = 0;
+  if (m->redirect != NULL)
+    m->redirect->in_a_row = 0;
 }
 
 void um_redirect_done(uvmqtt_t *m) {
-  clear(&m->redirect.detour);
-  clear(&m->redirect.moved);
+  if (m->redirect == NULL)
+    return;
+  clear(&m->redirect->detour);
+  clear(&m->redirect->moved);
+  um_free(m->redirect);
+  m->redirect = NULL;
 }
 
 /* A fall-back to 3.1.1 goes to the same server again. */
 static void end_detour(uvmqtt_t *m) {
-  if (!is_set(&m->redirect.detour) || m->session.ending.retry_now)
+  bool on_one = m->redirect != NULL && is_set(&m->redirect->detour);
+  if (!on_one || m->session.ending.retry_now)
     return;
-  clear(&m->redirect.detour);
+  clear(&m->redirect->detour);
   um_session_new_server(&m->session);
 }
 
@@ -59,20 +67,25 @@ static bool is_redirected(const uvmqtt_t *m, int code) {
 
 /* Servers that send us round in circles are left alone for a while. */
 static bool is_loop(uvmqtt_t *m) {
-  if (m->redirect.in_a_row < FOLLOW_MAX)
+  if (m->redirect == NULL || m->redirect->in_a_row < FOLLOW_MAX)
     return false;
-  m->redirect.in_a_row = 0;
   um_redirect_done(m);
   um_session_new_server(&m->session);
   return true;
 }
 
 static bool follow(uvmqtt_t *m, const uvmqtt_redirect_t *r, bool secrets) {
-  struct um_redirect *own = &m->redirect;
-  struct um_target *to = r->permanent ? &own->moved : &own->detour;
   struct um_target target = {.secrets = secrets};
   if (um_url_elsewhere(um_redirect_target(m), r->reference, &target.url))
     return false;
+  if (m->redirect == NULL)
+    m->redirect = um_calloc(1, sizeof *m->redirect);
+  struct um_redirect *own = m->redirect;
+  if (own == NULL) {
+    clear(&target);
+    return false;
+  }
+  struct um_target *to = r->permanent ? &own->moved : &own->detour;
   clear(to);
   *to = target;
   own->in_a_row++;

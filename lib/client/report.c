@@ -48,7 +48,11 @@ static const struct um_fault *fault_of(const uvmqtt_t *m) {
 }
 
 static bool has_words(const struct um_ending *ending) {
-  return *ending->reason_string != '\0' || ending->server_reference != NULL;
+  return ending->reason_string != NULL || ending->server_reference != NULL;
+}
+
+static void copy_words(char to[UM_REASON_STRING_MAX], const char *from) {
+  snprintf(to, UM_REASON_STRING_MAX, "%s", from == NULL ? "" : from);
 }
 
 static void take_ending(uvmqtt_t *m, const struct um_ending *ending) {
@@ -56,11 +60,8 @@ static void take_ending(uvmqtt_t *m, const struct um_ending *ending) {
   m->error.reason = ending->reason;
   if (d == NULL)
     return;
-  const char *reference = ending->server_reference;
-  snprintf(d->reason_string, sizeof d->reason_string, "%s",
-           ending->reason_string);
-  snprintf(d->server_reference, sizeof d->server_reference, "%s",
-           reference == NULL ? "" : reference);
+  copy_words(d->reason_string, ending->reason_string);
+  copy_words(d->server_reference, ending->server_reference);
   m->error.reason_string = d->reason_string;
   m->error.server_reference = d->server_reference;
 }

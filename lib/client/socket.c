@@ -29,13 +29,23 @@ static int read_interface(const uvmqtt_options_t *o,
 
 static int on_socket(void *arg, uv_os_sock_t fd, int family) {
   struct um_socket_wishes *w = arg;
-  uvmqtt_t *m = um_list_of(w, uvmqtt_t, options.socket);
-  return w->hook(m, (int)fd, family);
+  return w->hook(w->client, (int)fd, family);
+}
+
+static bool has_wishes(const uvmqtt_options_t *o) {
+  return o->bind_address != NULL || o->interface != NULL ||
+         o->on_socket != NULL || o->tcp_keepalive != 0 ||
+         o->tcp_user_timeout != 0 || o->tcp_delay;
 }
 
 int um_socket_wishes_read(const uvmqtt_options_t *o,
-                          struct um_socket_wishes *ret) {
-  *ret = (struct um_socket_wishes){.hook = o->on_socket};
+                          struct um_socket_wishes **ret_wishes) {
+  if (!has_wishes(o))
+    return 0;
+  struct um_socket_wishes *ret = *ret_wishes = um_calloc(1, sizeof *ret);
+  if (ret == NULL)
+    return UV_ENOMEM;
+  ret->hook = o->on_socket;
   if (o->tcp_keepalive > INT16_MAX || o->tcp_user_timeout > INT_MAX)
     return UV_EINVAL;
   ret->net.keepalive = o->tcp_keepalive;
@@ -48,5 +58,16 @@ int um_socket_wishes_read(const uvmqtt_options_t *o,
 }
 
 void um_socket_wishes_done(struct um_socket_wishes *w) {
-  um_free(w->interface);
+  if (w != NULL)
+    um_free(w->interface);
+  um_free(w);
+}
+
+const struct um_socket_options *um_socket_wishes_of(uvmqtt_t *m) {
+  static const struct um_socket_options none = {.local = NULL};
+  struct um_socket_wishes *w = m->options.socket;
+  if (w == NULL)
+    return &none;
+  w->client = m;
+  return &w->net;
 }

@@ -1,5 +1,6 @@
 #include "client/timings.h"
 
+#include "base/alloc.h"
 #include "client/client.h"
 #include "client/pump.h"
 #include "client/report.h"
@@ -26,13 +27,19 @@ static uint32_t *part_of(uvmqtt_timings_t *t, uvmqtt_phase_t phase) {
 }
 
 void um_timings_begin(uvmqtt_t *m) {
-  struct um_stopwatch *w = &m->stopwatch;
+  struct um_stopwatch *w = m->stopwatch;
+  if (w == NULL)
+    w = m->stopwatch = um_malloc(sizeof *w);
+  if (w == NULL)
+    return;
   *w = (struct um_stopwatch){.phase = um_prepare_phase(m)};
   w->began = w->since = um_pump_now(m);
 }
 
 void um_timings_look(uvmqtt_t *m) {
-  struct um_stopwatch *w = &m->stopwatch;
+  struct um_stopwatch *w = m->stopwatch;
+  if (w == NULL)
+    return;
   uvmqtt_phase_t phase = um_report_phase(m);
   uint32_t *part = part_of(&w->timings, w->phase);
   if (phase == w->phase)
@@ -44,4 +51,11 @@ void um_timings_look(uvmqtt_t *m) {
   }
   w->since = now;
   w->phase = phase;
+}
+
+void um_timings_end(uvmqtt_t *m, uvmqtt_timings_t *ret) {
+  struct um_stopwatch *w = m->stopwatch;
+  *ret = w == NULL ? (uvmqtt_timings_t){.total = 0} : w->timings;
+  um_free(w);
+  m->stopwatch = NULL;
 }

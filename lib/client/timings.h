@@ -11,8 +11,11 @@ struct um_stopwatch {
   uvmqtt_timings_t timings; /* of the attempt */
 };
 
+/* Without memory nothing is measured. */
 void um_timings_begin(uvmqtt_t *m);
 /* The phase may be another one now. */
 void um_timings_look(uvmqtt_t *m);
+/* Online: what was measured, zeros without memory. */
+void um_timings_end(uvmqtt_t *m, uvmqtt_timings_t *ret);
 
 #endif

@@ -59,18 +59,25 @@ static int read_proxy(const uvmqtt_options_t *o, const struct um_url *url,
   return um_url_parse_proxy(o->proxy, &w->proxy, &w->proxy_kind);
 }
 
+static bool says_something(const uvmqtt_options_t *o) {
+  return o->proxy != NULL || o->ws_path != NULL || o->n_ws_headers != 0 ||
+         o->ws_any_subprotocol || o->on_ws_headers != NULL;
+}
+
 int um_way_read(const uvmqtt_options_t *o, const struct um_url *url,
-                struct um_way *ret) {
+                struct um_way **ret) {
   int r = um_route_check(url->transport);
+  if (r || !says_something(o))
+    return r;
+  struct um_way *w = *ret = um_calloc(1, sizeof *w);
+  if (w == NULL)
+    return UV_ENOMEM;
+  w->ws_lenient = o->ws_any_subprotocol;
+  w->on_ws_headers = o->on_ws_headers;
+  r = read_proxy(o, url, w);
   if (r == 0)
-    r = read_proxy(o, url, ret);
-  if (r == 0)
-    r = read_path(o, ret);
-  if (r == 0)
-    r = read_headers(o, ret);
-  ret->ws_lenient = o->ws_any_subprotocol;
-  ret->on_ws_headers = o->on_ws_headers;
-  return r;
+    r = read_path(o, w);
+  return r ? r : read_headers(o, w);
 }
 
 static void wipe_string(const char *s) {
@@ -81,6 +88,8 @@ static void wipe_string(const char *s) {
 }
 
 void um_way_done(struct um_way *w) {
+  if (w == NULL)
+    return;
   for (size_t i = 0; i < w->n_headers; i++) {
     wipe_string(w->headers[i].name);
     wipe_string(w->headers[i].value);
@@ -88,7 +97,7 @@ void um_way_done(struct um_way *w) {
   um_free(w->headers);
   um_url_done(&w->proxy);
   um_free(w->ws_path);
-  memset(w, 0, sizeof *w);
+  um_free(w);
 }
 
 /* The question for headers. */
@@ -98,7 +107,7 @@ static void ask(void *arg) {
   um_loop_enter(m->loop);
   m->ws_asked = true;
   if (!m->closing)
-    m->options.way.on_ws_headers(m);
+    m->options.way->on_ws_headers(m);
   um_loop_mark(m->loop, m);
   um_loop_exit(m->loop);
 }
@@ -130,7 +139,7 @@ int uvmqtt_ws_fail(uvmqtt_t *m) {
 
 static void fill_proxy(const struct um_way *w, uint32_t attempt,
                        struct um_route *route, struct um_proxy *ret) {
-  if (w->proxy.memory == NULL)
+  if (w == NULL || w->proxy.memory == NULL)
     return;
   *ret = (struct um_proxy){
       .kind = w->proxy_kind,
@@ -145,7 +154,8 @@ static void fill_proxy(const struct um_way *w, uint32_t attempt,
 
 static void fill_ws(uvmqtt_t *m, const struct um_url *to,
                     struct um_route *route, struct um_ws_options *ret) {
-  const struct um_way *w = &m->options.way;
+  static const struct um_way plain = {.ws_path = NULL};
+  const struct um_way *w = m->options.way == NULL ? &plain : m->options.way;
   if (!is_websocket(to->transport))
     return;
   *ret = (struct um_ws_options){
@@ -166,6 +176,6 @@ static void fill_ws(uvmqtt_t *m, const struct um_url *to,
 void um_way_fill(uvmqtt_t *m, const struct um_url *to, struct um_route *route,
                  struct um_way_route *ret) {
   route->transport = to->transport;
-  fill_proxy(&m->options.way, m->attempt, route, &ret->proxy);
+  fill_proxy(m->options.way, m->attempt, route, &ret->proxy);
   fill_ws(m, to, route, &ret->ws);
 }

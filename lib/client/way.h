@@ -18,10 +18,11 @@ struct um_way {
   uvmqtt_ws_headers_cb on_ws_headers;
 };
 
-/* The errors of uvmqtt_new. *ret needs um_way_done in any case. */
+/* NULL when the user said nothing. The errors of uvmqtt_new; *ret needs
+ * um_way_done in any case. */
 int um_way_read(const uvmqtt_options_t *o, const struct um_url *url,
-                struct um_way *ret);
-void um_way_done(struct um_way *w); /* wipes */
+                struct um_way **ret);
+void um_way_done(struct um_way *w); /* wipes; NULL is fine */
 
 /* The part of a route that is ours; *ret must live as long as it. */
 struct um_way_route {

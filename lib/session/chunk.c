@@ -1,18 +1,34 @@
 #include "session/chunk.h"
 
+#include "base/alloc.h"
 #include "base/err.h"
 #include "base/mutant.h"
 #include "session/deliver.h"
 #include <string.h>
 
-void um_chunk_init(struct um_chunk *c) {
-  *c = (struct um_chunk){.total = 0};
-  um_buf_init(&c->topic, UM_STRING_MAX + 1, NULL);
+static int make(struct um_session *s) {
+  if (s->chunk != NULL)
+    return 0;
+  s->chunk = um_calloc(1, sizeof *s->chunk);
+  if (s->chunk == NULL)
+    return UM_ENOMEM;
+  um_buf_init(&s->chunk->topic, UM_STRING_MAX + 1, NULL);
+  return 0;
 }
 
-void um_chunk_done(struct um_chunk *c) {
-  um_buf_done(&c->topic);
-  um_chunk_init(c);
+void um_chunk_done(struct um_session *s) {
+  if (s->chunk != NULL)
+    um_buf_done(&s->chunk->topic);
+  um_free(s->chunk);
+  s->chunk = NULL;
+}
+
+bool um_chunk_is_under_way(const struct um_session *s) {
+  return s->chunk != NULL && s->chunk->total != 0;
+}
+
+bool um_chunk_is_aborted(const struct um_session *s) {
+  return s->chunk != NULL && s->chunk->aborted;
 }
 
 static int keep_topic(struct um_chunk *c) {
@@ -25,9 +41,11 @@ static int keep_topic(struct um_chunk *c) {
 }
 
 int um_chunk_begin(struct um_session *s, const struct um_packet *p) {
-  struct um_chunk *c = &s->chunk;
   um_chunk_report(s); /* of the connection before */
-  int r = um_deliver_foresee(s, p, &c->swallow);
+  int r = make(s);
+  struct um_chunk *c = s->chunk;
+  if (r == 0)
+    r = um_deliver_foresee(s, p, &c->swallow);
   if (r)
     return r;
   c->packet = *p;
@@ -38,7 +56,7 @@ int um_chunk_begin(struct um_session *s, const struct um_packet *p) {
 }
 
 static void tell(struct um_session *s, size_t total, uint64_t token) {
-  struct um_chunk *c = &s->chunk;
+  struct um_chunk *c = s->chunk;
   uvmqtt_message_t message;
   um_deliver_message(&c->packet, token, &message);
   uvmqtt_chunk_t chunk = {
@@ -52,7 +70,7 @@ static void tell(struct um_session *s, size_t total, uint64_t token) {
 }
 
 void um_chunk_deliver(struct um_session *s, uint64_t token) {
-  struct um_chunk *c = &s->chunk;
+  struct um_chunk *c = s->chunk;
   size_t total = c->total;
   if (c->offset + c->packet.u.publish.payload.len == total)
     c->total = 0; /* over, whatever the user does now */
@@ -62,7 +80,7 @@ void um_chunk_deliver(struct um_session *s, uint64_t token) {
 /* As a whole message would be treated, now that it is one. A duplicate of one
  * that the user refused while this came needs no answer: PUBREC said it. */
 static int finish(struct um_session *s) {
-  struct um_chunk *c = &s->chunk;
+  struct um_chunk *c = s->chunk;
   int r = 0;
   if (!c->swallow || um_inbox_knows(&s->inbox, c->packet.id))
     r = um_deliver_publish(s, &c->packet);
@@ -72,7 +90,7 @@ static int finish(struct um_session *s) {
 }
 
 int um_chunk_part(struct um_session *s, struct um_span part) {
-  struct um_chunk *c = &s->chunk;
+  struct um_chunk *c = s->chunk;
   c->packet.u.publish.payload = (uvmqtt_bytes_t){part.data, part.len};
   um_keepalive_busy(&s->keepalive, s->now);
   if (s->frame.payload_left == 0)
@@ -83,7 +101,9 @@ int um_chunk_part(struct um_session *s, struct um_span part) {
 }
 
 void um_chunk_cut(struct um_session *s) {
-  struct um_chunk *c = &s->chunk;
+  struct um_chunk *c = s->chunk;
+  if (c == NULL)
+    return;
   if (c->total != 0 && c->offset != 0 &&
       !UM_MUTANT(58)) /* of a duplicate it stays 0 */
     c->aborted = true;
@@ -92,8 +112,8 @@ void um_chunk_cut(struct um_session *s) {
 
 /* Its properties went with the connection. */
 void um_chunk_report(struct um_session *s) {
-  struct um_chunk *c = &s->chunk;
-  if (!c->aborted)
+  struct um_chunk *c = s->chunk;
+  if (!um_chunk_is_aborted(s))
     return;
   c->aborted = false;
   c->packet.properties = NULL;

@@ -21,8 +21,11 @@ struct um_chunk {
   bool aborted;            /* the user has seen parts of one that never ends */
 };
 
-void um_chunk_init(struct um_chunk *c);
-void um_chunk_done(struct um_chunk *c);
+bool um_chunk_is_under_way(const struct um_session *s);
+/* Is there one for um_chunk_report? */
+bool um_chunk_is_aborted(const struct um_session *s);
+
+void um_chunk_done(struct um_session *s);
 
 /* The header of a PUBLISH whose payload will follow in parts; the next part;
  * 0 or the error that ends the connection. */

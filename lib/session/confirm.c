@@ -1,5 +1,6 @@
 #include "session/confirm.h"
 
+#include "base/alloc.h"
 #include "base/err.h"
 #include "base/mutant.h"
 #include "session/deliver.h"
@@ -16,8 +17,14 @@ static uint64_t hold(struct um_session *s, unsigned list, uint16_t id) {
   return um_acklist_push(&s->unacked[list], id, UM_MUTANT(54)) << 1 | list;
 }
 
+static int reserve(struct um_session *s, unsigned list) {
+  if (s->unacked == NULL)
+    s->unacked = um_calloc(2, sizeof *s->unacked);
+  return s->unacked == NULL ? UM_ENOMEM : um_acklist_reserve(&s->unacked[list]);
+}
+
 int um_confirm_qos1(struct um_session *s, struct um_packet *p) {
-  int r = um_acklist_reserve(&s->unacked[QOS1]);
+  int r = reserve(s, QOS1);
   if (r)
     return r;
   um_deliver(s, p, hold(s, QOS1, p->id)); /* R14 */
@@ -33,7 +40,7 @@ static int hold_resent(struct um_session *s, uint16_t id) {
 }
 
 int um_confirm_qos2(struct um_session *s, struct um_packet *p, uint16_t room) {
-  if (um_acklist_reserve(&s->unacked[QOS2]))
+  if (reserve(s, QOS2))
     return UM_ENOMEM;
   switch (um_inbox_hold(&s->inbox, p->id, room)) {
   case UM_INBOX_NEW:
@@ -70,6 +77,8 @@ static int flush(struct um_session *s, unsigned list) {
 
 /* [MQTT-4.6.0-2/both], [MQTT-4.6.0-3/both] */
 int um_confirm_flush(struct um_session *s) {
+  if (s->unacked == NULL)
+    return 0;
   int r = flush(s, QOS1);
   return r ? r : flush(s, QOS2);
 }
@@ -82,10 +91,28 @@ static bool legal(uint8_t reason) {
 
 static int find(const struct um_session *s, uint64_t token,
                 struct um_ack **ret) {
+  if (s->unacked == NULL)
+    return UM_ENOENT;
   int r = um_acklist_find(&s->unacked[token & 1], token >> 1, ret);
   if (r == 0 && s->state != UM_SESSION_UP)
     return UVMQTT_ESTALE; /* the connection is over but for the closing */
   return r;
+}
+
+void um_confirm_new_connection(struct um_session *s) {
+  if (s->unacked == NULL)
+    return;
+  um_acklist_new_connection(&s->unacked[QOS1]);
+  um_acklist_new_connection(&s->unacked[QOS2]);
+}
+
+void um_confirm_done(struct um_session *s) {
+  if (s->unacked == NULL)
+    return;
+  um_acklist_done(&s->unacked[QOS1]);
+  um_acklist_done(&s->unacked[QOS2]);
+  um_free(s->unacked);
+  s->unacked = NULL;
 }
 
 /* From here on a redelivery is a duplicate. */

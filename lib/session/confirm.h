@@ -15,5 +15,7 @@ int um_confirm_qos1(struct um_session *s, struct um_packet *p);
 int um_confirm_qos2(struct um_session *s, struct um_packet *p, uint16_t room);
 /* Encodes what may leave. 0 or UM_ENOMEM: the rest stays due. */
 int um_confirm_flush(struct um_session *s);
+void um_confirm_new_connection(struct um_session *s);
+void um_confirm_done(struct um_session *s);
 
 #endif

@@ -29,13 +29,13 @@ void um_deliver_message(const struct um_packet *p, uint64_t token,
 
 UM_INLINE void deliver(struct um_session *s, const struct um_packet *p,
                        uint64_t token) {
-  if (s->chunk.total != 0) {
+  if (um_chunk_is_under_way(s)) {
     um_chunk_deliver(s, token);
     return;
   }
   uvmqtt_message_t message;
   make_message(p, token, &message);
-  if (s->filters.n != 0 && um_dispatch(s, &message))
+  if (s->filters != NULL && s->filters->n != 0 && um_dispatch(s, &message))
     return;
   s->events->message(s->up, &message);
 }
@@ -65,7 +65,7 @@ UM_INLINE uint16_t receive_maximum(const struct um_session *s) {
 /* For QoS 2: that, less what is open at QoS 1, as it may be in manual mode. */
 UM_INLINE uint16_t room(const struct um_session *s) {
   uint16_t most = receive_maximum(s);
-  size_t n_qos1 = s->unacked[0].n;
+  size_t n_qos1 = s->unacked == NULL ? 0 : s->unacked[0].n;
   return most > n_qos1 ? (uint16_t)(most - n_qos1) : 0;
 }
 

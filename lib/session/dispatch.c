@@ -41,7 +41,7 @@ static void hit_filter(const struct search *search, const struct um_filter *f) {
   for (l = f->handlers.next; l != &f->handlers; l = l->next)
     if (is_for(search->s, um_handler_of(l), search->m) &&
         !(UM_MUTANT(60) && l != f->handlers.next)) /* the first one only */
-      hit(&search->s->filters, um_handler_of(l));
+      hit(search->s->filters, um_handler_of(l));
 }
 
 static void on_match(struct um_trie_leaf *leaf, void *arg) {
@@ -52,7 +52,7 @@ static void on_match(struct um_trie_leaf *leaf, void *arg) {
 
 static void hit_identifier(const struct search *search, uint32_t identifier) {
   struct um_table_link *l;
-  l = um_table_first(&search->s->filters.identifiers,
+  l = um_table_first(&search->s->filters->identifiers,
                      um_hash_number(identifier));
   for (; l != NULL; l = um_table_next(l)) {
     struct um_filter *f = um_list_of(l, struct um_filter, by_identifier);
@@ -76,7 +76,7 @@ static bool hit_identifiers(const struct search *search) {
 /* Who gave an identifier is found by it ([MQTT-3.3.4-3/5]), the others by the
  * topic; and all by the topic where a server does not send what it promised. */
 static void find_all(struct um_session *s, const uvmqtt_message_t *m) {
-  struct um_filters *fs = &s->filters;
+  struct um_filters *fs = s->filters;
   struct search search = {s, m, false};
   bool named = m->n_properties != 0 && hit_identifiers(&search);
   if (fs->n_unidentified != 0)
@@ -88,7 +88,7 @@ static void find_all(struct um_session *s, const uvmqtt_message_t *m) {
 }
 
 bool um_dispatch(struct um_session *s, const uvmqtt_message_t *m) {
-  struct um_list *hits = &s->filters.hits;
+  struct um_list *hits = &s->filters->hits;
   find_all(s, m);
   bool any = !um_list_empty(hits);
   while (!um_list_empty(hits)) {

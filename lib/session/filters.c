@@ -11,13 +11,16 @@ static struct um_filter *of_leaf(struct um_trie_leaf *leaf) {
   return um_list_of(leaf, struct um_filter, leaf);
 }
 
-void um_filters_init(struct um_filters *fs) {
-  memset(fs, 0, sizeof *fs);
+struct um_filters *um_filters_new(void) {
+  struct um_filters *fs = um_calloc(1, sizeof *fs);
+  if (fs == NULL)
+    return NULL;
   um_trie_init(&fs->trie);
   um_list_init(&fs->list);
   um_list_init(&fs->parted);
   um_list_init(&fs->apart);
   um_list_init(&fs->hits);
+  return fs;
 }
 
 struct um_filter *um_filters_find(const struct um_filters *fs,
@@ -121,11 +124,14 @@ static void free_filters(struct um_filters *fs, struct um_list *list) {
 }
 
 void um_filters_done(struct um_filters *fs) {
+  if (fs == NULL)
+    return;
   free_filters(fs, &fs->list);
   free_filters(fs, &fs->parted);
   free_handlers(&fs->apart);
   um_trie_done(&fs->trie);
   um_table_done(&fs->identifiers);
+  um_free(fs);
 }
 
 uvmqtt_handler_t *um_filters_add_handler(struct um_filters *fs,

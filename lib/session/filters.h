@@ -65,8 +65,9 @@ struct um_filters {
   uint64_t order;
 };
 
-void um_filters_init(struct um_filters *fs);
-void um_filters_done(struct um_filters *fs); /* the ops are gone already */
+struct um_filters *um_filters_new(void); /* NULL: no memory */
+/* The ops are gone already; NULL is fine. */
+void um_filters_done(struct um_filters *fs);
 
 /* This very text; NULL: none is attached. */
 struct um_filter *um_filters_find(const struct um_filters *fs,

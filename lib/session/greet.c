@@ -83,7 +83,7 @@ static int send_connect(struct um_session *s, const uvmqtt_property_t *props,
                     .will = c->will},
   };
   if (c->has_password || c->auth_method != NULL)
-    s->out.secret = s->journal.held.secret = true;
+    um_journal_guard(&s->journal);
   return um_send_guarded(s, &p); /* R1, R2 */
 }
 
@@ -150,17 +150,22 @@ int um_greet_recv_311_connack(struct um_session *s, struct um_span frame) {
   return UVMQTT_EVERSION;
 }
 
+/* Without memory it is as if the server had said nothing. */
 static void copy_reason_string(struct um_session *s,
                                const struct um_packet *p) {
   const uvmqtt_property_t *found = uvmqtt_property_find(
       p->properties, p->n_properties, UVMQTT_PROPERTY_REASON_STRING);
-  if (found == NULL)
+  if (found == NULL || s->ending.reason_string != NULL)
     return;
   size_t len = strnlen(found->value.str, UM_REASON_STRING_MAX - 1);
   while (len != 0 && ((unsigned char)found->value.str[len] & 0xC0) == 0x80)
     len--; /* cut at a character */
-  memcpy(s->ending.reason_string, found->value.str, len);
-  s->ending.reason_string[len] = '\0';
+  char *text = um_malloc(len + 1);
+  if (text == NULL)
+    return;
+  memcpy(text, found->value.str, len);
+  text[len] = '\0';
+  s->ending.reason_string = text;
 }
 
 static bool is_redirect(uint8_t reason) {

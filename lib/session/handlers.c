@@ -158,7 +158,7 @@ static int subscribe(struct um_session *s, uvmqtt_handler_t *h) {
 
 static int add(struct um_session *s, struct um_filter *f,
                const uvmqtt_subscription_t *o, uvmqtt_handler_t **ret) {
-  uvmqtt_handler_t *h = um_filters_add_handler(&s->filters, f);
+  uvmqtt_handler_t *h = um_filters_add_handler(s->filters, f);
   int r = UM_ENOMEM;
   if (h != NULL) {
     h->qos = o->qos;
@@ -168,7 +168,7 @@ static int add(struct um_session *s, struct um_filter *f,
   if (r && h != NULL)
     um_filters_free_handler(h);
   if (r) {
-    um_filters_release(&s->filters, f);
+    um_filters_release(s->filters, f);
     return r;
   }
   *ret = h;
@@ -183,11 +183,15 @@ int um_session_handle(struct um_session *s, uint64_t now,
   s->now = now;
   if (s->journal.broken)
     return UVMQTT_ESTORE;
-  struct um_filter *f = um_filters_find(&s->filters, filter->filter);
+  if (s->filters == NULL)
+    s->filters = um_filters_new();
+  if (s->filters == NULL)
+    return UM_ENOMEM;
+  struct um_filter *f = um_filters_find(s->filters, filter->filter);
   if (f != NULL && conflicts(f, filter, identifier))
     return UVMQTT_ECONFLICT;
   if (f == NULL)
-    f = um_filters_add(&s->filters, filter, identifier);
+    f = um_filters_add(s->filters, filter, identifier);
   if (f == NULL)
     return UM_ENOMEM;
   f->asked.completed = on_asked;
@@ -242,9 +246,9 @@ static void give_back(struct um_session *s, struct um_filter *f, int status) {
 static void refuse(struct um_session *s, uvmqtt_handler_t *h, int status) {
   struct um_filter *f = h->filter;
   h->refused = h->done == NULL;
-  um_filters_take_out(&s->filters, h);
+  um_filters_take_out(s->filters, h);
   give_back(s, f, status);
-  um_filters_release(&s->filters, f);
+  um_filters_release(s->filters, f);
 }
 
 /* Refused, it goes; it stays where there is nobody to hear of it, so that what
@@ -273,7 +277,7 @@ static void on_asked(struct um_session *s, struct um_inner *inner,
   while ((h = awaiting(f, result->id)) != NULL)
     tell_handler(s, h, result);
   f->n_asked--;
-  um_filters_release(&s->filters, f);
+  um_filters_release(s->filters, f);
 }
 
 bool um_handlers_own(const struct um_op *op) {
@@ -289,7 +293,7 @@ void um_handlers_sending(struct um_session *s, const struct um_op *op,
   struct um_inner *inner = op->arg;
   struct um_filter *f = um_list_of(inner, struct um_filter, asked);
   bool offered = are_identifiers_offered(s);
-  um_filters_identify(&s->filters, f, offered && f->identifier != 0);
+  um_filters_identify(s->filters, f, offered && f->identifier != 0);
   if (!offered)
     p->n_properties = 0; /* there is no other */
 }
@@ -308,7 +312,9 @@ static void renew_retained(struct um_session *s, struct um_filter *f) {
 }
 
 void um_handlers_restoring(struct um_session *s) {
-  struct um_list *l, *all = &s->filters.list;
+  if (s->filters == NULL)
+    return;
+  struct um_list *l, *all = &s->filters->list;
   bool offered = are_identifiers_offered(s);
   for (l = all->next; l != all; l = l->next) {
     struct um_filter *f = um_list_of(l, struct um_filter, link);
@@ -317,7 +323,7 @@ void um_handlers_restoring(struct um_session *s) {
       continue;
     if (f->identifier != 0)
       known->identifier = offered ? f->identifier : 0;
-    um_filters_identify(&s->filters, f, offered && f->identifier != 0);
+    um_filters_identify(s->filters, f, offered && f->identifier != 0);
     renew_retained(s, f);
   }
 }
@@ -348,9 +354,9 @@ static void part(struct um_session *s, uvmqtt_handler_t *h) {
   um_due_remove(&h->due);
   h->refused = false;
   if (f != NULL) {
-    um_filters_take_out(&s->filters, h);
+    um_filters_take_out(s->filters, h);
     withdraw(s, f);
-    um_filters_release(&s->filters, f);
+    um_filters_release(s->filters, f);
   }
   if (h->bye != NULL || (h->asked != 0 && h->done != NULL))
     um_due_put(s, &h->due, s->next_id++, 0, tell_parted);

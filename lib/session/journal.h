@@ -48,6 +48,13 @@ struct um_journal {
   um_commit_fn commit; /* NULL: memory store */
   void *up;
   struct um_buf *out; /* where released bytes go */
+  size_t max_held;
+  struct um_ledger *ledger; /* NULL: nothing was recorded yet */
+  bool failed; /* no memory for a record: the connection must end */
+  bool broken; /* the store failed, for ever; then `failed`, too */
+};
+
+struct um_ledger {
   struct um_buf held;
   struct um_store_op *ops; /* the batch being put together */
   size_t n, cap;
@@ -58,8 +65,6 @@ struct um_journal {
     size_t end;
   } * marks;
   size_t n_marks, cap_marks;
-  bool failed; /* no memory for a record: the connection must end */
-  bool broken; /* the store failed, for ever; then `failed`, too */
 };
 
 void um_journal_init(struct um_journal *j, um_commit_fn commit, void *up,
@@ -83,6 +88,9 @@ void um_journal_break(struct um_journal *j);
 int um_journal_error(const struct um_journal *j);
 /* The next connection may try again what failed for want of memory. */
 void um_journal_new_connection(struct um_journal *j);
+/* What is put into um_journal_out() next has secrets in it. */
+void um_journal_guard(struct um_journal *j);
+size_t um_journal_held(const struct um_journal *j); /* bytes */
 /* The connection is gone: held bytes go with it, records stay. */
 void um_journal_drop(struct um_journal *j);
 

@@ -19,15 +19,15 @@ struct um_keepalive {
   uint64_t interval; /* ms, 0: off */
   uint64_t last_tx, last_rx;
   uint64_t pinged; /* when the unanswered PINGREQ was sent */
-  bool waiting;    /* for PINGRESP */
-  bool probing;    /* nothing was read since um_keepalive_probed */
   uint64_t probed_by;
-  bool suspect; /* verdict was due once; nothing read since */
   uint64_t suspected;
-  bool deaf;
   uint64_t deaf_since;
   uint64_t asked; /* when the latest PINGREQ was sent */
   uint32_t rtt;   /* ms, of the latest answered one */
+  bool waiting;   /* for PINGRESP */
+  bool probing;   /* nothing was read since um_keepalive_probed */
+  bool suspect;   /* verdict was due once; nothing read since */
+  bool deaf;
 };
 
 enum um_keepalive_action {

@@ -11,7 +11,7 @@
 
 struct um_mailbox *um_mailbox_find(const struct um_session *s,
                                    const char *topic) {
-  const struct um_list *all = &s->requester.mailboxes;
+  const struct um_list *all = &s->requester->mailboxes;
   struct um_list *l;
   for (l = all->next; l != all; l = l->next) {
     struct um_mailbox *b = um_list_of(l, struct um_mailbox, link);
@@ -30,7 +30,7 @@ static struct um_mailbox *make(struct um_session *s, const char *topic) {
   b->session = s;
   um_list_init(&b->waiting);
   um_list_init(&b->sent);
-  um_list_push(&s->requester.mailboxes, &b->link);
+  um_list_push(&s->requester->mailboxes, &b->link);
   return b;
 }
 

@@ -167,15 +167,15 @@ static uint8_t class_of(size_t size) {
 }
 
 static struct um_op *take(struct um_op_pool *pool, size_t size) {
-  uint8_t c = class_of(size);
+  uint8_t c = pool == NULL ? NO_CLASS : class_of(size);
   struct um_op *op;
   if (c == NO_CLASS) {
     op = um_malloc(size);
-  } else if (um_list_empty(&pool->free[c])) {
+  } else if (pool->free[c] == NULL) {
     op = um_malloc(class_size[c]);
   } else {
-    op = um_list_of(pool->free[c].next, struct um_op, link);
-    um_list_remove(&op->link);
+    op = um_list_of(pool->free[c], struct um_op, link);
+    pool->free[c] = op->link.next;
     pool->n[c]--;
   }
   if (op == NULL)
@@ -259,21 +259,20 @@ void um_op_free(struct um_op_pool *pool, struct um_op *op) {
     um_free(op);
     return;
   }
-  um_list_push_front(&pool->free[c], &op->link);
+  op->link.next = pool->free[c];
+  pool->free[c] = &op->link;
   pool->n[c]++;
 }
 
 void um_op_pool_init(struct um_op_pool *pool) {
   memset(pool, 0, sizeof *pool);
-  for (size_t c = 0; c < UM_OP_CLASSES; c++)
-    um_list_init(&pool->free[c]);
 }
 
 void um_op_pool_done(struct um_op_pool *pool) {
   for (size_t c = 0; c < UM_OP_CLASSES; c++) {
-    while (!um_list_empty(&pool->free[c])) {
-      struct um_list *link = pool->free[c].next;
-      um_list_remove(link);
+    while (pool->free[c] != NULL) {
+      struct um_list *link = pool->free[c];
+      pool->free[c] = link->next;
       um_free(um_list_of(link, struct um_op, link));
     }
     pool->n[c] = 0;

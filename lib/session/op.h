@@ -58,14 +58,15 @@ struct um_op {
 /* Finished ops whose memory the next ones take: nothing is allocated per
  * message in steady state. Bounded in bytes for each class. */
 struct um_op_pool {
-  struct um_list free[UM_OP_CLASSES];
-  size_t n[UM_OP_CLASSES];
+  struct um_list *free[UM_OP_CLASSES]; /* links of ops, by next; NULL: none */
+  uint32_t n[UM_OP_CLASSES];
 };
 
 void um_op_pool_init(struct um_op_pool *pool);
 void um_op_pool_done(struct um_op_pool *pool);
 
-/* NULL: no memory. The values are checked (wire/packet.h). */
+/* NULL: no memory. The values are checked (wire/packet.h). pool NULL, here and
+ * when it is freed: none, for the one op that lives long. */
 struct um_op *um_op_publish(struct um_op_pool *pool, const uvmqtt_message_t *m);
 struct um_op *um_op_subscribe(struct um_op_pool *pool,
                               const uvmqtt_subscription_t *filters, size_t n,

@@ -45,7 +45,7 @@ void um_outbox_done(struct um_outbox *o); /* frees without completing */
 static inline int um_outbox_reserve(struct um_outbox *o,
                                     const struct um_op *op) {
   int r = 0;
-  if (o->victims.policy == UVMQTT_OVERFLOW_LATEST_PER_TOPIC)
+  if (o->victims.policy >= UVMQTT_OVERFLOW_DROP_OLDEST_QOS0)
     r = um_victims_reserve(&o->victims);
   if (r == 0 && op->due != UINT64_MAX)
     r = um_timeouts_reserve(&o->timeouts);

@@ -15,12 +15,15 @@ static struct um_request *request_of(struct um_list *link) {
   return um_list_of(link, struct um_request, link);
 }
 
-void um_requester_init(struct um_requester *r) {
-  memset(r, 0, sizeof *r);
+static struct um_requester *make_requester(void) {
+  struct um_requester *r = um_calloc(1, sizeof *r);
+  if (r == NULL)
+    return NULL;
   um_list_init(&r->mailboxes);
   um_list_init(&r->homeless);
   um_list_init(&r->requests);
   um_list_init(&r->timers);
+  return r;
 }
 
 /* The life of a request. */
@@ -28,7 +31,7 @@ void um_requester_init(struct um_requester *r) {
 static void drop_message(struct um_session *s, struct um_request *r) {
   if (r->held == NULL)
     return;
-  s->requester.held_bytes -= r->held->charge;
+  s->requester->held_bytes -= r->held->charge;
   um_op_free(&s->outbox.pool, r->held);
   r->held = NULL;
 }
@@ -39,7 +42,7 @@ static void free_request(struct um_session *s, struct um_request *r) {
   um_list_remove(&r->link);
   um_list_remove(&r->timer);
   um_list_remove(&r->all);
-  s->requester.n--;
+  s->requester->n--;
   um_free(r);
 }
 
@@ -54,7 +57,7 @@ static void end(struct um_session *s, struct um_request *r) {
   drop_message(s, r);
   um_list_remove(&r->link);
   um_list_remove(&r->timer);
-  um_table_remove(&s->requester.by_id, &r->by_id);
+  um_table_remove(&s->requester->by_id, &r->by_id);
 }
 
 /* The last thing done with it. */
@@ -85,8 +88,9 @@ static void fail(struct um_session *s, struct um_request *r, int status) {
 
 /* Time. */
 
-static struct um_request *first_timer(const struct um_requester *r) {
-  if (um_list_empty(&r->timers))
+static struct um_request *first_timer(const struct um_session *s) {
+  const struct um_requester *r = s->requester;
+  if (r == NULL || um_list_empty(&r->timers))
     return NULL;
   return um_list_of(r->timers.next, struct um_request, timer);
 }
@@ -103,8 +107,8 @@ static void start_timer(struct um_requester *q, struct um_request *r,
   um_list_insert(at, &r->timer);
 }
 
-uint64_t um_requester_deadline(const struct um_requester *r) {
-  const struct um_request *first = first_timer(r);
+uint64_t um_requester_deadline(const struct um_session *s) {
+  const struct um_request *first = first_timer(s);
   return first == NULL ? UM_NEVER : first->deadline;
 }
 
@@ -116,19 +120,20 @@ static void time_out(struct um_session *s, struct um_request *r) {
     return;
   }
   r->overdue = true;
-  start_timer(&s->requester, r, s->now + 1);
+  start_timer(s->requester, r, s->now + 1);
 }
 
 void um_requester_tick(struct um_session *s) {
   struct um_request *r;
-  while ((r = first_timer(&s->requester)) != NULL && r->deadline <= s->now)
+  while ((r = first_timer(s)) != NULL && r->deadline <= s->now)
     time_out(s, r);
 }
 
 /* No two numbers have the same hash. */
 static struct um_request *find(const struct um_session *s, uint64_t id) {
-  struct um_table_link *l =
-      um_table_first(&s->requester.by_id, um_hash_number(id));
+  struct um_table_link *l = NULL;
+  if (s->requester != NULL)
+    l = um_table_first(&s->requester->by_id, um_hash_number(id));
   return l == NULL ? NULL : um_list_of(l, struct um_request, by_id);
 }
 
@@ -260,14 +265,14 @@ static int subscribe(struct um_session *s, struct um_mailbox *b) {
 
 static int own_mailbox(struct um_session *s, struct um_mailbox **ret) {
   char *topic;
-  if (s->requester.own == NULL) {
+  if (s->requester->own == NULL) {
     int r = um_mailbox_own_topic(s, &topic);
     if (r)
       return r;
-    s->requester.own = um_mailbox_at(s, topic);
+    s->requester->own = um_mailbox_at(s, topic);
     um_free(topic);
   }
-  *ret = s->requester.own;
+  *ret = s->requester->own;
   return *ret == NULL ? UM_ENOMEM : 0;
 }
 
@@ -291,7 +296,9 @@ static int settle_in(struct um_session *s, struct um_request *r) {
 
 /* The server may have another Response Information for each session. */
 void um_requester_online(struct um_session *s) {
-  struct um_requester *q = &s->requester;
+  struct um_requester *q = s->requester;
+  if (q == NULL)
+    return;
   q->own = NULL;
   while (!um_list_empty(&q->homeless)) {
     struct um_request *r = request_of(q->homeless.next);
@@ -307,7 +314,7 @@ static int address(struct um_session *s, struct um_request *r,
                    const char *reply_topic) {
   struct um_mailbox *b = NULL;
   if (reply_topic == NULL && s->state != UM_SESSION_UP) {
-    um_list_push(&s->requester.homeless, &r->link);
+    um_list_push(&s->requester->homeless, &r->link);
     return 0;
   }
   if (reply_topic == NULL)
@@ -336,7 +343,7 @@ static int check(const struct um_session *s, const uvmqtt_message_t *m,
     return UVMQTT_EPROPERTY;
   if (s->journal.broken)
     return UVMQTT_ESTORE;
-  if (s->requester.n >= s->config->queue_messages)
+  if (s->requester->n >= s->config->queue_messages)
     return UVMQTT_EFULL;
   if (s->version != UM_V311)
     return 0;
@@ -346,7 +353,7 @@ static int check(const struct um_session *s, const uvmqtt_message_t *m,
 }
 
 static struct um_request *make(struct um_session *s) {
-  struct um_requester *q = &s->requester;
+  struct um_requester *q = s->requester;
   struct um_request *r = um_calloc(1, sizeof *r);
   if (r == NULL)
     return NULL;
@@ -368,8 +375,8 @@ static int hold(struct um_session *s, struct um_request *r,
   r->held = um_op_publish(&s->outbox.pool, m);
   if (r->held == NULL)
     return UM_ENOMEM;
-  s->requester.held_bytes += r->held->charge;
-  return s->requester.held_bytes > s->config->queue_bytes ? UVMQTT_EFULL : 0;
+  s->requester->held_bytes += r->held->charge;
+  return s->requester->held_bytes > s->config->queue_bytes ? UVMQTT_EFULL : 0;
 }
 
 /* Straight away when the mailbox is open; else the message is kept. */
@@ -385,6 +392,10 @@ int um_session_request(struct um_session *s, uint64_t now,
                        uint32_t timeout, uvmqtt_reply_cb cb, void *arg,
                        uint64_t *ret_id) {
   s->now = now;
+  if (s->requester == NULL)
+    s->requester = make_requester();
+  if (s->requester == NULL)
+    return UM_ENOMEM;
   int status = check(s, m, reply_topic);
   if (status)
     return status;
@@ -402,7 +413,7 @@ int um_session_request(struct um_session *s, uint64_t now,
     return status;
   }
   if (timeout != 0)
-    start_timer(&s->requester, r, now + timeout);
+    start_timer(s->requester, r, now + timeout);
   if (ret_id != NULL)
     *ret_id = r->id;
   return 0;
@@ -450,8 +461,10 @@ static bool is_left(const struct um_session *s, const struct um_request *r) {
 }
 
 size_t um_requester_left(const struct um_session *s) {
-  const struct um_list *l, *all = &s->requester.requests;
   size_t n = 0;
+  if (s->requester == NULL)
+    return 0;
+  const struct um_list *l, *all = &s->requester->requests;
   for (l = all->next; l != all; l = l->next)
     n += is_left(
         s, um_list_of((struct um_list *)(uintptr_t)l, struct um_request, all));
@@ -467,7 +480,9 @@ int um_requester_cancel(struct um_session *s, uint64_t id) {
 }
 
 void um_requester_cancel_all(struct um_session *s, int status) {
-  struct um_list *l, *all = &s->requester.requests;
+  if (s->requester == NULL)
+    return;
+  struct um_list *l, *all = &s->requester->requests;
   for (l = all->next; l != all; l = l->next) {
     struct um_request *r = um_list_of(l, struct um_request, all);
     if (!r->over)
@@ -476,9 +491,13 @@ void um_requester_cancel_all(struct um_session *s, int status) {
 }
 
 void um_requester_done(struct um_session *s) {
-  struct um_requester *q = &s->requester;
+  struct um_requester *q = s->requester;
+  if (q == NULL)
+    return;
   while (!um_list_empty(&q->requests))
     free_request(s, um_list_of(q->requests.next, struct um_request, all));
   um_mailboxes_done(&q->mailboxes);
   um_table_done(&q->by_id);
+  um_free(q);
+  s->requester = NULL;
 }

@@ -39,11 +39,10 @@ struct um_requester {
   uint64_t held_bytes; /* in messages held */
 };
 
-void um_requester_init(struct um_requester *r);
 void um_requester_done(struct um_session *s);
 /* CONNACK came: the own reply topic is known. */
 void um_requester_online(struct um_session *s);
-uint64_t um_requester_deadline(const struct um_requester *r); /* or UM_NEVER */
+uint64_t um_requester_deadline(const struct um_session *s); /* or UM_NEVER */
 void um_requester_tick(struct um_session *s);
 /* Requests that the outbox does not hold, as it does while their PUBLISH waits
  * or is not acknowledged: they wait for the SUBACK or the answer. */

@@ -85,7 +85,7 @@ int um_send_ack(struct um_session *s, uint8_t type, uint16_t id,
 }
 
 uint64_t um_send_backlog(const struct um_session *s) {
-  return s->appended - s->taken + s->journal.held.len;
+  return s->appended - s->taken + um_journal_held(&s->journal);
 }
 
 static bool is_publish(const struct um_op *op) {

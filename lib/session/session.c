@@ -30,16 +30,19 @@ void um_session_init(struct um_session *s,
   s->scratch.from = UM_SERVER;
   um_buf_init(&s->out, NO_PACKET_MAX, pool);
   um_frame_init(&s->frame, s->version, config->maximum_packet_size);
-  um_buf_init(&s->later, SIZE_MAX, NULL); /* one chunk, unless fed on */
   um_journal_init(&s->journal, events->commit, up, &s->out, NO_PACKET_MAX);
   um_outbox_init(&s->outbox, config->overflow, config->queue_messages,
                  config->queue_bytes);
   um_inbox_init(&s->inbox);
-  um_chunk_init(&s->chunk);
   um_subs_init(&s->subs);
-  um_filters_init(&s->filters);
-  um_requester_init(&s->requester);
   um_list_init(&s->due);
+}
+
+static void drop_later(struct um_session *s) {
+  if (s->later != NULL)
+    um_buf_done(s->later);
+  um_free(s->later);
+  s->later = NULL;
 }
 
 void um_session_done(struct um_session *s) {
@@ -47,15 +50,14 @@ void um_session_done(struct um_session *s) {
   um_requester_done(s);
   um_outbox_done(&s->outbox);
   um_inbox_done(&s->inbox);
-  um_acklist_done(&s->unacked[0]);
-  um_acklist_done(&s->unacked[1]);
-  um_chunk_done(&s->chunk);
+  um_confirm_done(s);
+  um_chunk_done(s);
   um_receipts_done(&s->receipts);
   um_subs_done(&s->subs);
-  um_filters_done(&s->filters);
+  um_filters_done(s->filters);
   um_journal_done(&s->journal);
   um_frame_done(&s->frame);
-  um_buf_done(&s->later);
+  drop_later(s);
   um_scratch_done(&s->scratch);
   um_buf_done(&s->out);
   um_alias_in_close(&s->alias_in);
@@ -67,6 +69,7 @@ void um_session_done(struct um_session *s) {
 
 void um_session_opening(struct um_session *s) {
   um_free(s->ending.server_reference);
+  um_free(s->ending.reason_string);
   memset(&s->ending, 0, sizeof s->ending);
 }
 
@@ -106,7 +109,7 @@ static void drop_bytes(struct um_session *s) {
   um_buf_release(&s->out);
   um_journal_drop(&s->journal);
   um_frame_reset(&s->frame);
-  um_buf_done(&s->later);
+  drop_later(s);
   s->appended = s->taken = s->ping_end = 0;
 }
 
@@ -136,8 +139,7 @@ void um_session_down(struct um_session *s, uint64_t now, int code) {
   if (!UM_MUTANT(52))
     um_alias_out_close(&s->alias_out);
   um_inbox_new_connection(&s->inbox);
-  um_acklist_new_connection(&s->unacked[0]);
-  um_acklist_new_connection(&s->unacked[1]);
+  um_confirm_new_connection(s);
   um_outbox_link_down(&s->outbox);
   um_journal_commit(&s->journal);
 }
@@ -286,14 +288,29 @@ static int parse(struct um_session *s, uint8_t *data, size_t len,
   return r;
 }
 
+static bool has_later(const struct um_session *s) {
+  return s->later != NULL && s->later->len != 0;
+}
+
+/* One chunk, unless fed on. */
+static int keep(struct um_session *s, const uint8_t *data, size_t len) {
+  if (s->later == NULL) {
+    s->later = um_malloc(sizeof *s->later);
+    if (s->later == NULL)
+      return UM_ENOMEM;
+    um_buf_init(s->later, SIZE_MAX, NULL);
+  }
+  return um_buf_append(s->later, data, len);
+}
+
 static int parse_or_keep(struct um_session *s, uint8_t *data, size_t len) {
   size_t left = len;
   int r = 0;
-  if (receiving(s) && s->later.len == 0)
+  if (receiving(s) && !has_later(s))
     r = parse(s, data, len, &left);
   if (r || left == 0 || !listening(s))
     return r;
-  return um_buf_append(&s->later, data + len - left, left);
+  return keep(s, data + len - left, left);
 }
 
 static int conclude(struct um_session *s, int r) {
@@ -327,18 +344,18 @@ void um_session_resume(struct um_session *s, uint64_t now) {
 }
 
 bool um_session_paused(const struct um_session *s) {
-  return s->state == UM_SESSION_UP && (s->paused || s->later.len != 0);
+  return s->state == UM_SESSION_UP && (s->paused || has_later(s));
 }
 
 int um_session_read_on(struct um_session *s, uint64_t now) {
   size_t left;
   s->now = now;
-  if (s->later.len == 0 || !receiving(s))
+  if (!has_later(s) || !receiving(s))
     return 0;
-  int r = parse(s, um_buf_head(&s->later), s->later.len, &left);
-  um_buf_consume(&s->later, s->later.len - left);
+  int r = parse(s, um_buf_head(s->later), s->later->len, &left);
+  um_buf_consume(s->later, s->later->len - left);
   if (left == 0)
-    um_buf_release(&s->later);
+    um_buf_release(s->later);
   return conclude(s, r);
 }
 
@@ -384,7 +401,7 @@ int um_session_tick(struct um_session *s, uint64_t now) {
 uint64_t um_session_deadline(const struct um_session *s) {
   uint64_t a = um_keepalive_deadline(&s->keepalive);
   uint64_t b = um_timeouts_deadline(&s->outbox.timeouts);
-  uint64_t c = um_requester_deadline(&s->requester);
+  uint64_t c = um_requester_deadline(s);
   if (c < b)
     b = c;
   return a < b ? a : b;

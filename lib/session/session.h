@@ -100,8 +100,9 @@ struct um_session_events {
  * or up. */
 struct um_ending {
   int code;
-  uint8_t reason; /* from the server's CONNACK or DISCONNECT; 0: none */
-  char reason_string[UM_REASON_STRING_MAX]; /* cut at a character, "" */
+  uint8_t reason;         /* from the server's CONNACK or DISCONNECT; 0: none */
+  char *reason_string;    /* less than UM_REASON_STRING_MAX, cut at a character;
+                             NULL: none, or no memory for it */
   bool retry_now;         /* falling back to 3.1.1: no back-off */
   char *server_reference; /* with reason 0x9C or 0x9D; NULL: none */
 };
@@ -148,18 +149,19 @@ struct um_session {
   uint64_t ping_end; /* where the unanswered PINGREQ ends */
   struct um_buf out; /* ready to be written; the owner empties it */
   struct um_frame frame;
-  struct um_buf later; /* came while paused, not parsed yet */
+  struct um_buf *later; /* came while paused, not parsed yet; NULL: nothing */
   struct um_scratch scratch;
   struct um_journal journal;
   struct um_outbox outbox;
   struct um_inbox inbox;
-  struct um_acklist unacked[2]; /* manual_ack: of QoS 1, of QoS 2 */
-  struct um_chunk chunk;
+  struct um_acklist *unacked; /* manual_ack: of QoS 1, of QoS 2; NULL: not
+                                 needed yet */
+  struct um_chunk *chunk;     /* NULL: no message came in parts yet */
   struct um_receipts receipts;
   struct um_subs subs;
-  struct um_filters filters;
-  struct um_requester requester;
-  struct um_list due; /* see inner.h */
+  struct um_filters *filters;     /* NULL: no handler was asked for yet */
+  struct um_requester *requester; /* NULL: no um_session_request yet */
+  struct um_list due;             /* see inner.h */
   struct um_keepalive keepalive;
   struct um_limits limits;
   struct um_auth auth;

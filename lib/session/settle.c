@@ -61,7 +61,7 @@ static void give_up(struct um_session *s) {
 
 bool um_session_unsettled(const struct um_session *s) {
   uint64_t id;
-  return s->fell_back || store_failed(s) || s->chunk.aborted ||
+  return s->fell_back || store_failed(s) || um_chunk_is_aborted(s) ||
          first_done(s, UINT64_MAX) != NULL ||
          first_cut(s, UINT64_MAX) != NULL || water_due(s) ||
          um_due_first(s, UINT64_MAX) != NULL || receipt_due(s, UINT64_MAX, &id);

@@ -5,7 +5,7 @@
 #include "base/mutant.h"
 #include <string.h>
 
-#define FIRST_TOPICS 64u
+#define FIRST_LISTS 64u
 
 static struct um_op *also_of(const struct um_list *link) {
   return um_list_of(link, struct um_op, also);
@@ -20,14 +20,12 @@ void um_victims_init(struct um_victims *v, uvmqtt_overflow_t policy,
   memset(v, 0, sizeof *v);
   v->policy = policy;
   v->queued = queued;
-  for (size_t i = 0; i < UM_LANES; i++)
-    um_list_init(&v->qos0[i]);
 }
 
 void um_victims_done(struct um_victims *v) {
-  um_free(v->topics);
-  v->topics = NULL;
-  v->n_topics = 0;
+  um_free(v->lists);
+  v->lists = NULL;
+  v->n_lists = 0;
 }
 
 /* FNV-1a */
@@ -36,39 +34,49 @@ static struct um_list *topic_list(const struct um_victims *v,
   uint32_t hash = 2166136261u;
   for (; *topic != '\0'; topic++)
     hash = (hash ^ (unsigned char)*topic) * 16777619u;
-  return &v->topics[hash & (v->n_topics - 1)];
+  return &v->lists[hash & (v->n_lists - 1)];
 }
 
-static struct um_list *make_topics(size_t n) {
-  struct um_list *topics = um_malloc(n * sizeof *topics);
-  for (size_t i = 0; topics != NULL && i < n; i++)
-    um_list_init(&topics[i]);
-  return topics;
+static struct um_list *make_lists(size_t n) {
+  struct um_list *lists = um_malloc(n * sizeof *lists);
+  for (size_t i = 0; lists != NULL && i < n; i++)
+    um_list_init(&lists[i]);
+  return lists;
 }
 
 /* From the front, so that those of one topic keep their order. */
-static void grow_topics(struct um_victims *v, struct um_list *topics,
-                        size_t n) {
+static void grow(struct um_victims *v, struct um_list *lists, size_t n) {
   struct um_victims old = *v;
-  v->topics = topics;
-  v->n_topics = n;
-  for (size_t i = 0; i < old.n_topics; i++)
-    while (!um_list_empty(&old.topics[i])) {
-      struct um_op *op = also_of(old.topics[i].next);
+  v->lists = lists;
+  v->n_lists = n;
+  for (size_t i = 0; i < old.n_lists; i++)
+    while (!um_list_empty(&old.lists[i])) {
+      struct um_op *op = also_of(old.lists[i].next);
       um_list_remove(&op->also);
       um_list_push(topic_list(v, op->u.message.topic), &op->also);
     }
-  um_free(old.topics);
+  um_free(old.lists);
+}
+
+/* How many lists there should be for one op more. */
+static size_t lists_for_one_more(const struct um_victims *v) {
+  if (v->policy == UVMQTT_OVERFLOW_DROP_OLDEST_QOS0)
+    return UM_LANES;
+  if (v->policy != UVMQTT_OVERFLOW_LATEST_PER_TOPIC)
+    return 0;
+  if (v->n < v->n_lists)
+    return v->n_lists;
+  return v->n_lists == 0 ? FIRST_LISTS : 2 * v->n_lists;
 }
 
 int um_victims_reserve(struct um_victims *v) {
-  if (v->policy != UVMQTT_OVERFLOW_LATEST_PER_TOPIC || v->n < v->n_topics)
+  size_t n = lists_for_one_more(v);
+  if (n == v->n_lists)
     return 0;
-  size_t n = v->n_topics == 0 ? FIRST_TOPICS : 2 * v->n_topics;
-  struct um_list *topics = make_topics(n);
-  if (topics == NULL)
+  struct um_list *lists = make_lists(n);
+  if (lists == NULL)
     return UM_ENOMEM;
-  grow_topics(v, topics, n);
+  grow(v, lists, n);
   return 0;
 }
 
@@ -77,7 +85,7 @@ static struct um_list *list_for(struct um_victims *v, const struct um_op *op) {
     return topic_list(v, op->u.message.topic);
   bool expendable = op->u.message.qos == 0 || UM_MUTANT(56);
   if (v->policy == UVMQTT_OVERFLOW_DROP_OLDEST_QOS0 && expendable)
-    return &v->qos0[um_lane_of(op)];
+    return &v->lists[um_lane_of(op)];
   return NULL;
 }
 
@@ -116,7 +124,9 @@ static struct um_op *next_qos0(const struct um_victims *v,
                                const struct um_op *op,
                                const struct um_op *prev) {
   size_t lane = prev == NULL ? UM_BULK : um_lane_of(prev);
-  const struct um_list *at = next_in_lanes(v->qos0, lane, um_lane_of(op),
+  if (v->lists == NULL)
+    return NULL;
+  const struct um_list *at = next_in_lanes(v->lists, lane, um_lane_of(op),
                                            prev == NULL ? NULL : &prev->also);
   return at == NULL ? NULL : also_of(at);
 }
@@ -124,7 +134,7 @@ static struct um_op *next_qos0(const struct um_victims *v,
 static struct um_op *next_of_topic(const struct um_victims *v,
                                    const struct um_op *op,
                                    const struct um_op *prev) {
-  if (!is_publish(op) || v->n_topics == 0)
+  if (!is_publish(op) || v->n_lists == 0)
     return NULL;
   const struct um_list *list = topic_list(v, op->u.message.topic);
   const struct um_list *at = prev == NULL ? list->next : prev->also.next;

@@ -11,11 +11,11 @@ enum um_lane { UM_URGENT, UM_NORMAL, UM_BULK, UM_LANES };
 
 struct um_victims {
   uvmqtt_overflow_t policy;
-  struct um_list *queued;        /* the outbox's lanes, each oldest first */
-  struct um_list qos0[UM_LANES]; /* DROP_OLDEST_QOS0: those of QoS 0 */
-  struct um_list *topics;        /* LATEST_PER_TOPIC: by the topic's hash */
-  size_t n_topics;               /* a power of two; 0 before the first */
-  size_t n;                      /* ops in them */
+  struct um_list *queued; /* the outbox's lanes, each oldest first */
+  struct um_list *lists;  /* LATEST_PER_TOPIC: by the topic's hash;
+                             DROP_OLDEST_QOS0: those of QoS 0, by lane */
+  size_t n_lists;         /* a power of two, or UM_LANES; 0: not needed yet */
+  size_t n;               /* ops in them */
 };
 
 void um_victims_init(struct um_victims *v, uvmqtt_overflow_t policy,

@@ -90,7 +90,13 @@ static bool connect_flags_legal(uint8_t flags, uint8_t version) {
 }
 
 static void read_will(struct decoding *d, uint8_t flags, struct um_connect *c) {
-  uvmqtt_message_t *will = &d->s->will;
+  if (d->s->will == NULL)
+    d->s->will = um_malloc(sizeof *d->s->will);
+  uvmqtt_message_t *will = d->s->will;
+  if (will == NULL) {
+    um_reader_fail(&d->r, UM_ENOMEM);
+    return;
+  }
   *will = (uvmqtt_message_t){.qos = flags >> WILL_QOS_SHIFT & 3,
                              .retain = flags & WILL_RETAIN};
   if (d->version == UM_V5)
@@ -139,7 +145,7 @@ static void decode_connect(struct decoding *d, struct um_packet *p) {
   /* reading the Will's properties may have moved the array */
   p->properties = d->s->properties;
   if (c->will != NULL && c->will->n_properties > 0)
-    d->s->will.properties = d->s->properties + p->n_properties;
+    d->s->will->properties = d->s->properties + p->n_properties;
   check_authentication(d, p);
 }
 

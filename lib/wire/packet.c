@@ -31,6 +31,7 @@ const struct um_packet_rule um_packet_rules[16] = {
 void um_scratch_done(struct um_scratch *s) {
   um_free(s->properties);
   um_free(s->items);
+  um_free(s->will);
   *s = (struct um_scratch){.version = s->version,
                            .from = s->from,
                            .max_properties = s->max_properties};

@@ -99,9 +99,9 @@ struct um_scratch {
   size_t max_properties; /* more in one packet: UVMQTT_ETOOBIG; 0 is 1,000 */
   uvmqtt_property_t *properties;
   size_t n_properties, cap_properties;
-  void *items;      /* filters of SUBSCRIBE and UNSUBSCRIBE */
-  size_t cap_items; /* bytes */
-  uvmqtt_message_t will;
+  void *items;            /* filters of SUBSCRIBE and UNSUBSCRIBE */
+  size_t cap_items;       /* bytes */
+  uvmqtt_message_t *will; /* of a CONNECT; NULL: none came yet */
 };
 
 void um_scratch_done(struct um_scratch *s);

@@ -20,7 +20,7 @@ enum {
   CROWD_KEEP_ALIVE = 5,  /* s */
   CROWD_WATCHED = 12000, /* ms */
   BYTES_GOAL = 2048,     /* per client, beyond libuv's own handles */
-  BYTES_LIMIT = 6144,    /* what it may not grow to */
+  BYTES_LIMIT = 3584,    /* what it may not grow to */
   SECURE = 1000,         /* clients */
   SECURE_LIMIT = 40960,  /* bytes per client, all in all */
   WAKES_KEEP_ALIVE = 1,  /* s */

@@ -10,6 +10,7 @@
 static void ask_fails(struct player *p, struct words *w) {
   const struct um_ending *e = &p->s.ending;
   const char *text = words_value(w, "text");
+  const char *said = e->reason_string == NULL ? "" : e->reason_string;
   int want = code_named(w->word[1]);
   p->result_named = true;
   if (p->result != want)
@@ -20,8 +21,8 @@ static void ask_fails(struct player *p, struct words *w) {
     player_fail(p, "ending.code is %s", code_name(e->code));
   if (is_ending && e->reason != words_number(w, "reason", 0))
     player_fail(p, "ending.reason is 0x%02x", e->reason);
-  if (is_ending && strcmp(e->reason_string, text == NULL ? "" : text) != 0)
-    player_fail(p, "ending.reason_string is \"%s\"", e->reason_string);
+  if (is_ending && strcmp(said, text == NULL ? "" : text) != 0)
+    player_fail(p, "ending.reason_string is \"%s\"", said);
 }
 
 /* What is not named is not asked for; reference= and information= none: "". */

@@ -169,9 +169,9 @@ Test(confirm, accepts_nothing_that_it_cannot_note) {
     um_session_feed(&s, CLOCK_START, connack, sizeof connack);
   cr_assert_eq(arrive(2, 1), 0);
   cr_assert_eq(n_tokens, 1);
-  um_free(s.journal.ops);
-  s.journal.ops = NULL;
-  s.journal.cap = 0;
+  um_free(s.journal.ledger->ops);
+  s.journal.ledger->ops = NULL;
+  s.journal.ledger->cap = 0;
   um_alloc_fail_at(1, true);
   cr_assert_eq(ack(0), UM_ENOMEM);
   um_alloc_fail_at(0, false);

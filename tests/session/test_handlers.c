@@ -540,7 +540,7 @@ Test(handlers, refused_by_the_budget_it_leaves_no_trace) {
   st.session.outbox.max_messages = 1;
   cr_assert_eq(stage_handle(&st, "a", "t:0", &a), 0);
   cr_assert_eq(stage_handle(&st, "b", "u:0", &b), UVMQTT_EFULL);
-  cr_assert_eq(st.session.filters.n, 1);
+  cr_assert_eq(st.session.filters->n, 1);
   cr_assert_eq(stage_unhandle(&st, "a", a), UVMQTT_EFULL); /* it stays */
   stage_online(&st, "CONNACK");
   HEARS(&st, "SUBSCRIBE id=1 filters=t:0");

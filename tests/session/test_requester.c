@@ -353,7 +353,7 @@ Test(requester, bounds_the_requests_under_way_and_the_messages_it_holds) {
   cr_assert_eq(um_session_request(&st.session, st.now, &m, NULL, 0,
                                   stage_reply_cb, NULL, NULL),
                UVMQTT_EFULL);
-  cr_assert_eq(st.session.requester.n, 2);
+  cr_assert_eq(st.session.requester->n, 2);
   stage_close(&st);
 }
 

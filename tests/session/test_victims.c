@@ -66,9 +66,9 @@ static const char *numbered(size_t i) {
 
 static size_t longest_chain(void) {
   size_t most = 0;
-  for (size_t i = 0; i < o.victims.n_topics; i++) {
+  for (size_t i = 0; i < o.victims.n_lists; i++) {
     size_t n = 0;
-    const struct um_list *list = &o.victims.topics[i];
+    const struct um_list *list = &o.victims.lists[i];
     for (const struct um_list *l = list->next; l != list; l = l->next)
       n++;
     most = n > most ? n : most;
