@@ -3,7 +3,11 @@
  * The contract, in short:
  * - A guest on the loop: it never runs, stops or walks it, starts no thread
  *   and touches neither loop->data nor signal dispositions. Everything is
- *   called on the loop's thread.
+ *   called on the loop's thread; other threads use a remote (remote.h). What
+ *   comes from another thread while a callback of ours runs on the loop is
+ *   certain to be a mistake: each call that returns an error code then answers
+ *   UVMQTT_ETHREAD and does nothing. At other moments it goes unnoticed, and
+ *   nothing is promised.
  * - No callback runs inside the call that asked for it. Every call is legal in
  *   every callback.
  * - Copy in, borrow out (message.h).

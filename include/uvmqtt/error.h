@@ -49,6 +49,7 @@ extern "C" {
   X(EDEADLOCK, -5039, "would wait for itself")                                 \
   X(ECONFLICT, -5040, "conflicts with another handler of this filter")         \
   X(ESTORE, -5041, "the store failed")                                         \
+  X(ETHREAD, -5042, "called from another thread than the loop's")              \
   X(ENOCALLBACK, -5045, "set a message callback before subscribing")           \
   /* TLS; it is never answered with less security */                           \
   X(ETLS, -5050, "TLS failed")                                                 \

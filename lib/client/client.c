@@ -42,13 +42,14 @@ int uvmqtt_new(uv_loop_t *loop, const uvmqtt_options_t *options,
   bool has_data =
       options->size >= offsetof(uvmqtt_options_t, data) + sizeof(void *);
   init(m, loop, has_data ? options->data : NULL);
-  if (um_lookups_make(m) == 0)
-    m->loop = um_loop_join(loop, m);
-  if (m->loop == NULL) {
+  r = um_lookups_make(m);
+  if (r == 0)
+    r = um_loop_join(loop, m, &m->loop);
+  if (r) {
     um_lookups_done(m->lookups);
     um_options_done(&m->options);
     um_free(m);
-    return UV_ENOMEM;
+    return r;
   }
   um_session_init(&m->session, &m->options.config, &um_pump_events, m,
                   &m->loop->pool);
@@ -298,6 +299,8 @@ static void add_session(const struct um_session *s, uvmqtt_stats_t *ret) {
 int uvmqtt_get_stats(const uvmqtt_t *m, uvmqtt_stats_t *ret) {
   if (m == NULL || ret == NULL || ret->size == 0)
     return UV_EINVAL;
+  if (um_loop_is_elsewhere(m->loop))
+    return UVMQTT_ETHREAD;
   uvmqtt_stats_t stats = {.size = ret->size};
   add_link(&m->stats, &stats);
   add_session(&m->session, &stats);

@@ -93,6 +93,8 @@ struct uvmqtt_s {
 static inline int um_usable(const uvmqtt_t *m) {
   if (m == NULL)
     return UV_EINVAL;
+  if (um_loop_is_elsewhere(m->loop))
+    return UVMQTT_ETHREAD;
   return m->closing ? UV_ECANCELED : 0;
 }
 

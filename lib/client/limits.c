@@ -38,6 +38,8 @@ static uvmqtt_limits_t limits_of(const struct um_session *s) {
 int uvmqtt_get_limits(const uvmqtt_t *m, uvmqtt_limits_t *ret) {
   if (m == NULL || ret == NULL || ret->size == 0)
     return UV_EINVAL;
+  if (um_loop_is_elsewhere(m->loop))
+    return UVMQTT_ETHREAD;
   if (m->session.state != UM_SESSION_UP)
     return UV_ENOTCONN;
   uvmqtt_limits_t limits = limits_of(&m->session);

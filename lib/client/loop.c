@@ -54,18 +54,32 @@ static struct um_loop *make(uv_loop_t *uv) {
   return l;
 }
 
-struct um_loop *um_loop_join(uv_loop_t *uv, struct uvmqtt_s *m) {
-  uv_once(&once, init_registry);
-  uv_mutex_lock(&mutex);
+bool um_loop_is_here(const struct um_loop *l) {
+  uv_thread_t self = uv_thread_self();
+  return uv_thread_equal(&self, &l->thread) != 0;
+}
+
+/* Under the mutex. */
+static int join(uv_loop_t *uv, struct uvmqtt_s *m, struct um_loop **ret) {
   struct um_loop *l = find(uv);
+  if (l != NULL && um_loop_is_elsewhere(l))
+    return UVMQTT_ETHREAD;
   if (l == NULL)
     l = make(uv);
-  if (l != NULL) {
-    l->refs++;
-    um_list_push(&l->clients, &m->in_loop);
-  }
+  if (l == NULL)
+    return UV_ENOMEM;
+  l->refs++;
+  um_list_push(&l->clients, &m->in_loop);
+  *ret = l;
+  return 0;
+}
+
+int um_loop_join(uv_loop_t *uv, struct uvmqtt_s *m, struct um_loop **ret) {
+  uv_once(&once, init_registry);
+  uv_mutex_lock(&mutex);
+  int r = join(uv, m, ret);
   uv_mutex_unlock(&mutex);
-  return l;
+  return r;
 }
 
 uv_buf_t um_loop_scratch(struct um_loop *l) {
@@ -132,8 +146,10 @@ static void ask_for_turn(struct um_loop *l) {
 }
 
 void um_loop_enter(struct um_loop *l) {
-  if (l->depth++ == 0)
-    um_stay_look(l);
+  if (l->depth++ != 0)
+    return;
+  l->thread = uv_thread_self();
+  um_stay_look(l);
 }
 
 void um_loop_exit(struct um_loop *l) {
@@ -182,6 +198,8 @@ int uvmqtt_loop_limits(uv_loop_t *loop, const uvmqtt_loop_limits_t *limits) {
   uv_mutex_unlock(&mutex);
   if (l == NULL)
     return UV_ENOENT;
+  if (um_loop_is_elsewhere(l))
+    return UVMQTT_ETHREAD;
   um_budget_limit(&l->budget, limits->handshakes, limits->reconnects);
   call_foremost(l);
   return 0;

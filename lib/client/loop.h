@@ -25,8 +25,9 @@ struct um_loop {
   struct um_list clients;
   struct um_list dirty; /* clients that want service */
   unsigned refs;
-  unsigned depth; /* our callbacks on the stack */
-  bool turning;   /* a turn was asked for */
+  unsigned depth;     /* our callbacks on the stack */
+  uv_thread_t thread; /* theirs, while there are any */
+  bool turning;       /* a turn was asked for */
   struct um_handles handles;
   struct um_pool pool; /* for out buffers */
   uint8_t *read_buffer;
@@ -42,9 +43,9 @@ struct um_loop {
 
 #define UM_READ_BUFFER 65536u
 
-/* Finds or makes the one for this uv loop and counts the client. NULL: no
- * memory. */
-struct um_loop *um_loop_join(uv_loop_t *uv, struct uvmqtt_s *m);
+/* Finds or makes the one for this uv loop and counts the client. UV_ENOMEM or
+ * UVMQTT_ETHREAD. */
+int um_loop_join(uv_loop_t *uv, struct uvmqtt_s *m, struct um_loop **ret);
 /* The client is done with it; left(m) is called when the loop holds nothing of
  * ours for it any more: at once, or, for the last one, later. */
 void um_loop_leave(struct um_loop *l, struct uvmqtt_s *m,
@@ -60,6 +61,13 @@ void um_loop_exit(struct um_loop *l);
 /* This client wants um_pump_service: when our outermost callback unwinds, or,
  * outside of all, in the next turn of the loop. */
 void um_loop_mark(struct um_loop *l, struct uvmqtt_s *m);
+
+/* Is this the thread of our callbacks? Only while there are any. */
+bool um_loop_is_here(const struct um_loop *l);
+/* Certainly called from a thread that it must not be called from. */
+static inline bool um_loop_is_elsewhere(const struct um_loop *l) {
+  return l->depth != 0 && !um_loop_is_here(l);
+}
 
 /* In line with the others: may m begin to connect now? If not, *ret_when (ms)
  * is when to ask again; um_pump_service comes sooner when its turn does. */
