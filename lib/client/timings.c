@@ -55,7 +55,9 @@ void um_timings_look(uvmqtt_t *m) {
 
 void um_timings_end(uvmqtt_t *m, uvmqtt_timings_t *ret) {
   struct um_stopwatch *w = m->stopwatch;
-  *ret = w == NULL ? (uvmqtt_timings_t){.total = 0} : w->timings;
+  *ret = (uvmqtt_timings_t){.total = 0};
+  if (w != NULL)
+    *ret = w->timings;
   um_free(w);
   m->stopwatch = NULL;
 }

@@ -7,6 +7,7 @@
 #include "session/confirm.h"
 #include "session/deliver.h"
 #include "session/greet.h"
+#include "session/later.h"
 #include "session/pending.h"
 #include "session/send.h"
 #include "session/trace.h"
@@ -38,13 +39,6 @@ void um_session_init(struct um_session *s,
   um_list_init(&s->due);
 }
 
-static void drop_later(struct um_session *s) {
-  if (s->later != NULL)
-    um_buf_done(s->later);
-  um_free(s->later);
-  s->later = NULL;
-}
-
 void um_session_done(struct um_session *s) {
   um_auth_done(s);
   um_requester_done(s);
@@ -57,7 +51,7 @@ void um_session_done(struct um_session *s) {
   um_filters_done(s->filters);
   um_journal_done(&s->journal);
   um_frame_done(&s->frame);
-  drop_later(s);
+  um_later_drop(s);
   um_scratch_done(&s->scratch);
   um_buf_done(&s->out);
   um_alias_in_close(&s->alias_in);
@@ -109,7 +103,7 @@ static void drop_bytes(struct um_session *s) {
   um_buf_release(&s->out);
   um_journal_drop(&s->journal);
   um_frame_reset(&s->frame);
-  drop_later(s);
+  um_later_drop(s);
   s->appended = s->taken = s->ping_end = 0;
 }
 
@@ -288,29 +282,14 @@ static int parse(struct um_session *s, uint8_t *data, size_t len,
   return r;
 }
 
-static bool has_later(const struct um_session *s) {
-  return s->later != NULL && s->later->len != 0;
-}
-
-/* One chunk, unless fed on. */
-static int keep(struct um_session *s, const uint8_t *data, size_t len) {
-  if (s->later == NULL) {
-    s->later = um_malloc(sizeof *s->later);
-    if (s->later == NULL)
-      return UM_ENOMEM;
-    um_buf_init(s->later, SIZE_MAX, NULL);
-  }
-  return um_buf_append(s->later, data, len);
-}
-
 static int parse_or_keep(struct um_session *s, uint8_t *data, size_t len) {
   size_t left = len;
   int r = 0;
-  if (receiving(s) && !has_later(s))
+  if (receiving(s) && !um_later_any(s))
     r = parse(s, data, len, &left);
   if (r || left == 0 || !listening(s))
     return r;
-  return keep(s, data + len - left, left);
+  return um_later_keep(s, data + len - left, left);
 }
 
 static int conclude(struct um_session *s, int r) {
@@ -344,13 +323,13 @@ void um_session_resume(struct um_session *s, uint64_t now) {
 }
 
 bool um_session_paused(const struct um_session *s) {
-  return s->state == UM_SESSION_UP && (s->paused || has_later(s));
+  return s->state == UM_SESSION_UP && (s->paused || um_later_any(s));
 }
 
 int um_session_read_on(struct um_session *s, uint64_t now) {
   size_t left;
   s->now = now;
-  if (!has_later(s) || !receiving(s))
+  if (!um_later_any(s) || !receiving(s))
     return 0;
   int r = parse(s, um_buf_head(s->later), s->later->len, &left);
   um_buf_consume(s->later, s->later->len - left);

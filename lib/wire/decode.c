@@ -90,6 +90,8 @@ static bool connect_flags_legal(uint8_t flags, uint8_t version) {
 }
 
 static void read_will(struct decoding *d, uint8_t flags, struct um_connect *c) {
+  if (d->r.err)
+    return;
   if (d->s->will == NULL)
     d->s->will = um_malloc(sizeof *d->s->will);
   uvmqtt_message_t *will = d->s->will;
