@@ -189,7 +189,7 @@ void judge_opened(struct world *w, uint64_t conn) {
 
 /* Behind the parts of a large message no PINGRESP can come. */
 static void note_parts(struct world *w) {
-  if (w->driver.session.chunk.total != 0 || w->app.parts_total != 0)
+  if (um_chunk_is_under_way(&w->driver.session) || w->app.parts_total != 0)
     w->judge.pinged = w->clock.now;
 }
 
