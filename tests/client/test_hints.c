@@ -65,7 +65,7 @@ static bool ends_no_attempt(int code) {
       UVMQTT_EREASON,   UVMQTT_ESESSIONLOST, UVMQTT_EEXPIRED, UVMQTT_EDROPPED,
       UVMQTT_ESTALE,    UVMQTT_ETOPIC,       UVMQTT_EFILTER,  UVMQTT_EPROPERTY,
       UVMQTT_EUTF8,     UVMQTT_EQOS,         UVMQTT_EFULL,    UVMQTT_EDEADLOCK,
-      UVMQTT_ECONFLICT, UVMQTT_ENOCALLBACK,
+      UVMQTT_ECONFLICT, UVMQTT_ENOCALLBACK,  UVMQTT_ETHREAD,
   };
   for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++)
     if (codes[i] == code)

@@ -261,6 +261,17 @@ static unsigned free_port(void) {
   return ntohs(a.sin_port);
 }
 
+/* Its second listener may open a moment after the first. */
+static bool answers(unsigned port) {
+  struct sockaddr_in a = {.sin_family = AF_INET,
+                          .sin_port = htons((uint16_t)port)};
+  int fd = socket(AF_INET, SOCK_STREAM, 0);
+  a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  int r = connect(fd, (struct sockaddr *)&a, sizeof a);
+  close(fd);
+  return r == 0;
+}
+
 /* mosquitto wants another listener beside that of WebSocket, and socket_domain
  * or it listens everywhere. */
 static void wss_is_both(struct host *h) {
@@ -276,6 +287,7 @@ static void wss_is_both(struct host *h) {
            pki_file("wss.key", server.key_pem));
   open_place(h, &place, more);
   snprintf(place.url, sizeof place.url, "wss://localhost:%u", port);
+  UNTIL(h, answers(port));
   struct peer *p = visitor(&place, "wss");
   fails(p, UVMQTT_ECERT);
   peer_close(p);

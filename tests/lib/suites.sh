@@ -74,9 +74,11 @@ suite_done() { # KEY RC MS LOG
 
 # run_suites BUILD PATTERN [BEFORE]: the suites whose "folder/name" matches,
 # BEFORE each of them that command.
+# Two at a time without one: each is a process with servers of its own.
 run_suites() {
-  local key executable env found=
-  pool 1 suite_done
+  local key executable env found= size=2
+  if [ "${3:-}" ]; then size=1; fi
+  pool "$size" suite_done
   while IFS=$'\t' read -r key executable env; do
     # shellcheck disable=SC2053 # a pattern
     if [[ $key != $2 ]]; then continue; fi
@@ -84,8 +86,9 @@ run_suites() {
     "${3:-true}"
     IFS=$'\t' read -r -a env <<<"$env"
     pool_add "$key" "$key" run_suite "$(tap_of "$key")" "$executable" "${env[@]}"
-    pool_wait
+    if [ "$size" -eq 1 ]; then pool_wait; fi
   done < <(suites_of "$1")
+  pool_wait
   if [ -z "$found" ]; then nothing_ran "$2"; fi
 }
 
