@@ -51,9 +51,10 @@ UVMQTT_EXTERN uvmqtt_remote_t *uvmqtt_thread_remote(const uvmqtt_thread_t *t);
 /* As paho's disconnect and loop_stop: writes what is queued, says DISCONNECT,
  * for at most timeout ms (0: at once), closes the client and joins the thread.
  * t is gone when it returns. 0, or what became of the disconnect (UV_ETIMEDOUT:
- * not all could be written). Requests not complete have completed by then, with
- * UV_ECANCELED. UVMQTT_EDEADLOCK: called from the thread itself, which would
- * wait for its own end; nothing was done. NULL is fine. */
+ * not all could be written; UV_EALREADY: a callback of yours had asked for one
+ * before, which was cut short). Requests not complete have completed by then,
+ * with UV_ECANCELED. UVMQTT_EDEADLOCK: called from the thread itself, which
+ * would wait for its own end; nothing was done. NULL is fine. */
 UVMQTT_EXTERN int uvmqtt_thread_stop(uvmqtt_thread_t *t, uint32_t timeout);
 
 #ifdef __cplusplus

@@ -96,7 +96,7 @@ void um_way_done(struct um_way *w) {
   }
   um_free(w->headers);
   um_url_done(&w->proxy);
-  um_free(w->ws_path);
+  wipe_string(w->ws_path); /* it may hold a token */
   um_free(w);
 }
 
