@@ -1,9 +1,11 @@
 #include "e2e/site.h"
 
 #include <criterion/criterion.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 const struct site mosquitto_5 = {.name = "mosquitto",
@@ -55,6 +57,25 @@ void alone(void (*behaviour)(struct host *)) {
   host_open(&h);
   behaviour(&h);
   host_close(&h);
+}
+
+static bool is_free(unsigned port) {
+  struct sockaddr_in a = {.sin_family = AF_INET,
+                          .sin_port = htons((uint16_t)port)};
+  int fd = socket(AF_INET, SOCK_STREAM, 0);
+  int r = bind(fd, (struct sockaddr *)&a, sizeof a);
+  close(fd);
+  return r == 0;
+}
+
+unsigned site_free_port(void) {
+  static unsigned next;
+  if (next == 0)
+    next = (unsigned)(uv_hrtime() / 1000 % 11000);
+  do
+    next++;
+  while (!is_free(20000 + next));
+  return 20000 + next;
 }
 
 const char *unique(const char *name) {

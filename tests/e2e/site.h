@@ -45,6 +45,10 @@ void site_run(const struct site *s,
 const char *site_url(const struct site *s);
 int site_port(const struct site *s);
 
+/* For another listener of a broker's. Below the range that the kernel gives to
+ * outgoing connections: one of those could take it first. Each call another. */
+unsigned site_free_port(void);
+
 /* Names that no other test uses, in static memory for a few calls. */
 const char *unique(const char *name);
 

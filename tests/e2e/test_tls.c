@@ -250,17 +250,6 @@ Test(tls, a_shared_key_is_enough) {
   alone(a_shared_key_is_enough);
 }
 
-static unsigned free_port(void) {
-  struct sockaddr_in a = {.sin_family = AF_INET};
-  socklen_t len = sizeof a;
-  int fd = socket(AF_INET, SOCK_STREAM, 0);
-  a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  cr_assert_eq(bind(fd, (struct sockaddr *)&a, len), 0);
-  cr_assert_eq(getsockname(fd, (struct sockaddr *)&a, &len), 0);
-  close(fd);
-  return ntohs(a.sin_port);
-}
-
 /* Its second listener may open a moment after the first. */
 static bool answers(unsigned port) {
   struct sockaddr_in a = {.sin_family = AF_INET,
@@ -277,7 +266,7 @@ static bool answers(unsigned port) {
 static void wss_is_both(struct host *h) {
   struct place place;
   char more[1500];
-  unsigned port = free_port();
+  unsigned port = site_free_port();
   struct pki ca = pki_ca("the CA of wss");
   struct pki server = pki_server(&ca);
   snprintf(more, sizeof more,

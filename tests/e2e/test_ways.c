@@ -31,17 +31,6 @@ struct proxy {
   struct program program;
 };
 
-static unsigned free_port(void) {
-  struct sockaddr_in a = {.sin_family = AF_INET};
-  socklen_t len = sizeof a;
-  int fd = socket(AF_INET, SOCK_STREAM, 0);
-  a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  cr_assert_eq(bind(fd, (struct sockaddr *)&a, len), 0);
-  cr_assert_eq(getsockname(fd, (struct sockaddr *)&a, &len), 0);
-  close(fd);
-  return ntohs(a.sin_port);
-}
-
 /* The lines that give a listener its certificate. */
 static void make_certificate(struct place *p, char *ret, size_t size) {
   struct pki ca = pki_ca("e2e"), server = pki_server(&ca);
@@ -58,7 +47,7 @@ static void make_conf(struct place *p, char *ret, size_t size) {
   /* without socket_domain it listens on all interfaces */
   static const char ws[] = "protocol websockets\nsocket_domain ipv4\n";
   char certificate[512];
-  unsigned port[] = {free_port(), free_port(), free_port()};
+  unsigned port[] = {site_free_port(), site_free_port(), site_free_port()};
   make_certificate(p, certificate, sizeof certificate);
   snprintf(ret, size,
            "listener %u 127.0.0.1\n%slistener %u 127.0.0.1\n%s"
@@ -253,7 +242,7 @@ static void refused_by(struct host *h, const char *name, const char *scheme,
   open_proxy(h, &proxy, name, scheme);
   snprintf(bad, sizeof bad, "%s://user:wrong@127.0.0.1:%s", scheme,
            strrchr(proxy.url, ':') + 1);
-  snprintf(gone, sizeof gone, "mqtt://127.0.0.1:%u", free_port());
+  snprintf(gone, sizeof gone, "mqtt://127.0.0.1:%u", site_free_port());
   fails(h, &at, at.b.url, bad, login);
   fails(h, &at, gone, proxy.url, UVMQTT_EPROXY);
   close_proxy(h, &proxy);
