@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "base/err.h"
 #include "base/mutant.h"
+#include "session/enquiry.h"
 #include "session/pending.h"
 #include "session/send.h"
 #include "wire/topic.h"
@@ -24,66 +25,6 @@ static struct um_requester *make_requester(void) {
   um_list_init(&r->requests);
   um_list_init(&r->timers);
   return r;
-}
-
-/* The life of a request. */
-
-static void drop_message(struct um_session *s, struct um_request *r) {
-  if (r->held == NULL)
-    return;
-  s->requester->held_bytes -= r->held->charge;
-  um_op_free(&s->outbox.pool, r->held);
-  r->held = NULL;
-}
-
-static void free_request(struct um_session *s, struct um_request *r) {
-  drop_message(s, r);
-  um_due_remove(&r->due);
-  um_list_remove(&r->link);
-  um_list_remove(&r->timer);
-  um_list_remove(&r->all);
-  s->requester->n--;
-  um_free(r);
-}
-
-/* It is kept while its PUBLISH is, which completes to it. */
-static void release(struct um_session *s, struct um_request *r) {
-  if (r->told && r->publish_id == 0)
-    free_request(s, r);
-}
-
-static void end(struct um_session *s, struct um_request *r) {
-  r->over = true;
-  drop_message(s, r);
-  um_list_remove(&r->link);
-  um_list_remove(&r->timer);
-  um_table_remove(&s->requester->by_id, &r->by_id);
-}
-
-/* The last thing done with it. */
-static void tell(struct um_session *s, struct um_request *r, int status,
-                 const uvmqtt_message_t *reply) {
-  uvmqtt_reply_cb cb = r->cb;
-  void *arg = r->arg;
-  r->told = true;
-  release(s, r);
-  cb(s->up, status, reply, arg);
-}
-
-static void tell_due(struct um_session *s, struct um_due *due) {
-  tell(s, um_list_of(due, struct um_request, due), due->status, NULL);
-}
-
-static void end_later(struct um_session *s, struct um_request *r, int status) {
-  end(s, r);
-  um_due_put(s, &r->due, r->id, status, tell_due);
-}
-
-/* Ends without an answer; settle tells. */
-static void fail(struct um_session *s, struct um_request *r, int status) {
-  if (r->publish_id != 0) /* not sent yet it need not be any more */
-    um_session_cancel(s, s->now, r->publish_id);
-  end_later(s, r, status);
 }
 
 /* Time. */
@@ -116,7 +57,7 @@ uint64_t um_requester_deadline(const struct um_session *s) {
  * read. */
 static void time_out(struct um_session *s, struct um_request *r) {
   if (s->state != UM_SESSION_UP || r->overdue) {
-    fail(s, r, UM_ETIMEDOUT);
+    um_enquiry_fail(s, r, UM_ETIMEDOUT);
     return;
   }
   r->overdue = true;
@@ -129,20 +70,6 @@ void um_requester_tick(struct um_session *s) {
     time_out(s, r);
 }
 
-/* No two numbers have the same hash. */
-static struct um_request *find(const struct um_session *s, uint64_t id) {
-  struct um_table_link *l = NULL;
-  if (s->requester != NULL)
-    l = um_table_first(&s->requester->by_id, um_hash_number(id));
-  return l == NULL ? NULL : um_list_of(l, struct um_request, by_id);
-}
-
-static struct um_request *find_correlated(const struct um_session *s,
-                                          uvmqtt_bytes_t data) {
-  uint64_t id;
-  return um_correlation_read(data, s->config->seed, &id) ? find(s, id) : NULL;
-}
-
 /* Publishing. */
 
 static void on_published(struct um_session *s, struct um_inner *inner,
@@ -150,10 +77,10 @@ static void on_published(struct um_session *s, struct um_inner *inner,
   struct um_request *r = um_list_of(inner, struct um_request, published);
   r->publish_id = 0;
   if (r->over) {
-    release(s, r);
+    um_enquiry_release(s, r);
   } else if (result->status) {
-    end(s, r);
-    tell(s, r, s->halted ? UM_ECANCELED : result->status, NULL);
+    um_enquiry_end(s, r);
+    um_enquiry_tell(s, r, s->halted ? UM_ECANCELED : result->status, NULL);
   }
 }
 
@@ -223,9 +150,9 @@ static int publish(struct um_session *s, struct um_request *r,
 static void publish_held(struct um_session *s, struct um_request *r) {
   int status = publish(s, r, &r->held->u.message);
   if (status)
-    fail(s, r, status);
+    um_enquiry_fail(s, r, status);
   else
-    drop_message(s, r);
+    um_enquiry_drop_message(s, r);
 }
 
 /* Mailboxes. */
@@ -243,7 +170,7 @@ static void on_granted(struct um_session *s, struct um_inner *inner,
     if (b->open)
       publish_held(s, r);
     else
-      fail(s, r, result->status);
+      um_enquiry_fail(s, r, result->status);
   }
 }
 
@@ -304,7 +231,7 @@ void um_requester_online(struct um_session *s) {
     struct um_request *r = request_of(q->homeless.next);
     int status = settle_in(s, r);
     if (status)
-      fail(s, r, status);
+      um_enquiry_fail(s, r, status);
     else if (um_mailbox_is_open(r->mailbox))
       publish_held(s, r);
   }
@@ -408,8 +335,8 @@ int um_session_request(struct um_session *s, uint64_t now,
   if (status == 0)
     status = send_or_hold(s, r, m);
   if (status) {
-    end(s, r);
-    free_request(s, r);
+    um_enquiry_end(s, r);
+    um_enquiry_free(s, r);
     return status;
   }
   if (timeout != 0)
@@ -426,7 +353,8 @@ static struct um_request *answered(const struct um_mailbox *b,
   const uvmqtt_property_t *data = uvmqtt_property_find(
       m->properties, m->n_properties, UVMQTT_PROPERTY_CORRELATION_DATA);
   if (data != NULL && !UM_MUTANT(68)) { /* whatever comes is the answer */
-    struct um_request *r = find_correlated(b->session, data->value.bin);
+    struct um_request *r =
+        um_enquiry_find_correlated(b->session, data->value.bin);
     return r != NULL && r->mailbox == b && r->held == NULL ? r : NULL;
   }
   bool by_topic =
@@ -445,8 +373,8 @@ static void on_reply(uvmqtt_t *m, const uvmqtt_message_t *reply, void *arg) {
   if (r == NULL) {
     s->counters.late_replies++;
   } else {
-    end(s, r);
-    tell(s, r, 0, reply);
+    um_enquiry_end(s, r);
+    um_enquiry_tell(s, r, 0, reply);
   }
   if (reply->token != 0 && !s->halted)
     um_session_ack(s, s->now, reply->token, UVMQTT_REASON_SUCCESS);
@@ -472,10 +400,10 @@ size_t um_requester_left(const struct um_session *s) {
 }
 
 int um_requester_cancel(struct um_session *s, uint64_t id) {
-  struct um_request *r = find(s, id);
+  struct um_request *r = um_enquiry_find(s, id);
   if (r == NULL)
     return UM_ENOENT;
-  fail(s, r, UM_ECANCELED);
+  um_enquiry_fail(s, r, UM_ECANCELED);
   return 0;
 }
 
@@ -486,7 +414,7 @@ void um_requester_cancel_all(struct um_session *s, int status) {
   for (l = all->next; l != all; l = l->next) {
     struct um_request *r = um_list_of(l, struct um_request, all);
     if (!r->over)
-      end_later(s, r, status); /* the outbox is emptied as a whole */
+      um_enquiry_end_later(s, r, status); /* the outbox is emptied as a whole */
   }
 }
 
@@ -495,7 +423,7 @@ void um_requester_done(struct um_session *s) {
   if (q == NULL)
     return;
   while (!um_list_empty(&q->requests))
-    free_request(s, um_list_of(q->requests.next, struct um_request, all));
+    um_enquiry_free(s, um_list_of(q->requests.next, struct um_request, all));
   um_mailboxes_done(&q->mailboxes);
   um_table_done(&q->by_id);
   um_free(q);
