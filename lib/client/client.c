@@ -263,8 +263,8 @@ size_t uvmqtt_get_pending(const uvmqtt_t *m, uvmqtt_pending_t *list, size_t n) {
   if (m == NULL || m->torn_down)
     return 0;
   if (list != NULL)
-    um_pending_list(&m->session.outbox, list, n);
-  return um_pending_count(&m->session.outbox);
+    um_pending_list(m->session.outbox, list, n);
+  return um_pending_count(m->session.outbox);
 }
 
 static void add_link(const struct um_tally *t, uvmqtt_stats_t *ret) {
@@ -291,9 +291,9 @@ static void add_session(const struct um_session *s, uvmqtt_stats_t *ret) {
   ret->unknown_acks = c->unknown_acks;
   ret->duplicates = c->duplicates;
   ret->late_replies = c->late_replies;
-  ret->queued = s->outbox.n_waiting;
-  ret->inflight = s->outbox.n_inflight;
-  ret->queued_bytes = s->outbox.n_bytes;
+  ret->queued = s->outbox->n_waiting;
+  ret->inflight = s->outbox->n_inflight;
+  ret->queued_bytes = s->outbox->n_bytes;
 }
 
 int uvmqtt_get_stats(const uvmqtt_t *m, uvmqtt_stats_t *ret) {

@@ -7,7 +7,7 @@ void um_enquiry_drop_message(struct um_session *s, struct um_request *r) {
   if (r->held == NULL)
     return;
   s->requester->held_bytes -= r->held->charge;
-  um_op_free(&s->outbox.pool, r->held);
+  um_op_free(NULL, r->held);
   r->held = NULL;
 }
 

@@ -122,6 +122,7 @@ struct um_session {
   bool halted; /* um_session_halt was called inside an event */
   bool paused; /* by the user; holds up nothing before CONNACK */
   uint64_t now;
+  uint16_t last_pid;   /* of an outbox that has gone */
   uint8_t version;     /* spoken or to be tried next; remembered fall-back */
   uint8_t silent_ends; /* connections closed without a byte after CONNECT */
   bool heard;          /* a byte came on this connection */
@@ -152,7 +153,8 @@ struct um_session {
   struct um_buf *later; /* came while paused, not parsed yet; NULL: nothing */
   struct um_scratch scratch;
   struct um_journal journal;
-  struct um_outbox outbox;
+  struct um_outbox *outbox; /* um_outbox_none until something is asked for, and
+                               again when nothing was for a Keep Alive */
   struct um_inbox inbox;
   struct um_acklist *unacked; /* manual_ack: of QoS 1, of QoS 2; NULL: not
                                  needed yet */
@@ -170,6 +172,9 @@ struct um_session {
   struct um_ending ending;
   struct um_session_counters counters;
 };
+
+/* Before anything is put into the outbox: makes it. UM_ENOMEM. */
+int um_session_need_outbox(struct um_session *s);
 
 /* config and events must outlive the session; pool (for out) may be NULL. */
 void um_session_init(struct um_session *s,

@@ -96,9 +96,9 @@ static void ask_counters(struct player *p, struct words *w) {
 static void ask_pending(struct player *p, struct words *w) {
   static uvmqtt_pending_t list[REQUESTS_MAX];
   char text[TEXT_MAX] = "", buf[24];
-  size_t n = um_pending_list(&p->s.outbox, list, REQUESTS_MAX), at = 1;
-  if (um_pending_count(&p->s.outbox) != n)
-    player_fail(p, "%zu are counted", um_pending_count(&p->s.outbox));
+  size_t n = um_pending_list(p->s.outbox, list, REQUESTS_MAX), at = 1;
+  if (um_pending_count(p->s.outbox) != n)
+    player_fail(p, "%zu are counted", um_pending_count(p->s.outbox));
   bool same = n == w->n - 1;
   for (size_t i = 0; i < n; i++) {
     char one[32];

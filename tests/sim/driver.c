@@ -118,7 +118,7 @@ void driver_new(struct world *w) {
   store_reset(w);
   um_session_init(&d->session, &d->config, &d->events, w, NULL);
   if (chance(w, 300)) /* close to where the ids go round */
-    d->session.outbox.ids.last = (uint16_t)range(w, 65480, 65535);
+    d->session.last_pid = (uint16_t)range(w, 65480, 65535);
 }
 
 void driver_done(struct world *w) {
