@@ -81,7 +81,7 @@ static int release(struct um_session *s, struct um_op *op) {
                                .pid = op->pid,
                                .state = UM_OP_RELEASED};
   um_journal_put(&s->journal, &record); /* R8 */
-  um_outbox_released(s->outbox, op);   /* [MQTT-4.3.3-6/5] */
+  um_outbox_released(s->outbox, op);    /* [MQTT-4.3.3-6/5] */
   return um_send_ack(s, UVMQTT_PUBREL, op->pid, 0);
 }
 

@@ -70,7 +70,8 @@ void um_outbox_done(struct um_outbox *o) {
 /* Those who have none. */
 
 #define NONE ((struct um_outbox *)&none)
-#define EMPTY(list) {&NONE->list, &NONE->list}
+#define EMPTY(list)                                                            \
+  { &NONE->list, &NONE->list }
 
 static const struct um_outbox none = {
     .requests = EMPTY(requests),
@@ -374,7 +375,8 @@ static void finish_detached(struct um_outbox *o, struct um_list *list) {
 
 void um_outbox_link_down(struct um_outbox *o) {
   finish_detached(o, &o->asked);
-  if (UM_MUTANT(11) && o != NONE) /* ids from 1 at each connection, taken or not */
+  if (UM_MUTANT(11) &&
+      o != NONE) /* ids from 1 at each connection, taken or not */
     o->ids.last = 0;
   if (!UM_MUTANT(35)) /* requests that never complete */
     requeue_list(o, &o->asked);

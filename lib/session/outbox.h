@@ -37,8 +37,8 @@ struct um_outbox {
   uint64_t max_bytes;
 };
 
-/* One that holds nothing, for all sessions that have asked for nothing. Whatever
- * does not add may be called with it; its memory cannot be written. */
+/* One that holds nothing, for all sessions that have asked for nothing.
+ * Whatever does not add may be called with it; its memory cannot be written. */
 struct um_outbox *um_outbox_none(void);
 /* *o, when it is none, becomes one to add to. 0 or UM_ENOMEM. */
 int um_outbox_open(struct um_outbox **o, uvmqtt_overflow_t overflow,
