@@ -13,7 +13,7 @@
 /* Making. */
 
 static void init(uvmqtt_t *m, uv_loop_t *loop, void *data) {
-  const struct um_options *o = &m->options;
+  const struct um_shared *o = m->options.shared;
   um_list_init(&m->in_loop);
   um_list_init(&m->in_dirty);
   um_list_init(&m->remotes);
@@ -51,8 +51,9 @@ int uvmqtt_new(uv_loop_t *loop, const uvmqtt_options_t *options,
     um_free(m);
     return r;
   }
-  um_session_init(&m->session, &m->options.config, &um_pump_events, m,
-                  &m->loop->pool);
+  m->options.shared = um_shared_unite(&m->loop->shared, m->options.shared);
+  um_session_init(&m->session, &m->options.shared->config, &m->options.who,
+                  &um_pump_events, m, &m->loop->pool);
   *ret = m;
   return 0;
 }
@@ -123,7 +124,7 @@ static int check_auth(const uvmqtt_t *m, uvmqtt_bytes_t data,
   if (m == NULL)
     return UV_EINVAL;
   bool starting = m->session.auth.turn == UM_AUTH_START;
-  if (m->options.auth_method == NULL)
+  if (m->options.who.auth_method == NULL)
     return UVMQTT_ENOTSUP;
   if (data.data == NULL && data.len != 0)
     return UV_EINVAL;

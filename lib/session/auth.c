@@ -11,7 +11,7 @@
 #define OWN_PROPERTIES 2u /* method and data */
 
 static const char *method(const struct um_session *s) {
-  return s->config->auth_method;
+  return um_session_auth_method(s);
 }
 
 static void tell(struct um_session *s, uvmqtt_auth_step_t step,

@@ -290,7 +290,7 @@ static struct um_request *make(struct um_session *s) {
   r->published.completed = on_published;
   r->id = s->next_id++;
   r->asked_at = s->now;
-  um_correlation_write(r->correlation, s->config->seed, r->id);
+  um_correlation_write(r->correlation, s->who->seed, r->id);
   um_list_push(&q->requests, &r->all);
   um_table_put(&q->by_id, &r->by_id, um_hash_number(r->id));
   q->n++;

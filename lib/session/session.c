@@ -20,10 +20,12 @@
 
 void um_session_init(struct um_session *s,
                      const struct um_session_config *config,
+                     const struct um_identity *who,
                      const struct um_session_events *events, void *up,
                      struct um_pool *pool) {
   memset(s, 0, sizeof *s);
   s->config = config;
+  s->who = who;
   s->events = events;
   s->up = up;
   um_session_new_server(s);
@@ -91,7 +93,7 @@ static void rest_outbox(struct um_session *s) {
 }
 
 const char *um_session_client_id(const struct um_session *s) {
-  return s->assigned_id != NULL ? s->assigned_id : s->config->client_id;
+  return s->assigned_id != NULL ? s->assigned_id : s->who->client_id;
 }
 
 static uint16_t topic_alias_maximum(const struct um_session *s) {

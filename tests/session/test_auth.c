@@ -18,6 +18,7 @@ SUITE(auth);
 static struct um_pool pool;
 static struct um_session s;
 static struct um_session_config config;
+static struct um_identity who;
 static uvmqtt_bytes_t answer; /* given inside START, when not {NULL, 0} */
 static int answers[2];        /* what two calls there returned */
 static uvmqtt_auth_step_t steps[32];
@@ -70,9 +71,8 @@ static uvmqtt_bytes_t bytes(const char *text) {
 }
 
 static void begin(void) {
-  config = (struct um_session_config){.client_id = "c",
-                                      .auth_method = "m",
-                                      .version = UVMQTT_VERSION_5,
+  who = (struct um_identity){.client_id = "c", .auth_method = "m"};
+  config = (struct um_session_config){.version = UVMQTT_VERSION_5,
                                       .maximum_packet_size = 1000,
                                       .receive_maximum = 10,
                                       .queue_messages = 10,
@@ -80,7 +80,7 @@ static void begin(void) {
   pool = (struct um_pool){NULL, 0};
   answer = (uvmqtt_bytes_t){NULL, 0};
   n_steps = n_completed = 0;
-  um_session_init(&s, &config, &events, &s, &pool);
+  um_session_init(&s, &config, &who, &events, &s, &pool);
 }
 
 static void end(void) {
@@ -172,7 +172,7 @@ Test(auth, the_secret_of_connect_is_wiped_where_it_waited) {
   begin();
   um_session_done(&s);
   late.commit = on_commit;
-  um_session_init(&s, &config, &late, &s, &pool);
+  um_session_init(&s, &config, &who, &late, &s, &pool);
   answer = bytes(SECRET);
   cr_assert_eq(up(), 0);
   cr_assert_eq(s.out.len, 0);
@@ -189,9 +189,8 @@ Test(auth, the_secret_of_connect_is_wiped_where_it_waited) {
 
 Test(auth, a_password_is_wiped_when_it_is_sent) {
   begin();
-  config.auth_method = NULL;
-  config.has_password = true;
-  config.password = bytes(SECRET);
+  who.auth_method = NULL;
+  who.password = bytes(SECRET);
   cr_assert_eq(up(), 0);
   cr_assert(holds(um_buf_head(&s.out), s.out.len, SECRET));
   sent();

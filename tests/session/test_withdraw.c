@@ -24,6 +24,7 @@ struct request {
 struct world {
   struct um_session s;
   struct um_session_config config;
+  struct um_identity who;
   struct um_session_events events;
   uint64_t now;
   uint32_t seed;
@@ -329,8 +330,8 @@ static struct world *begin(uint32_t seed) {
                                          .completed = on_completed,
                                          .notice = on_notice,
                                          .water = on_water};
+  w->who = (struct um_identity){.client_id = "c"};
   w->config = (struct um_session_config){
-      .client_id = "c",
       .version = seed % 2 == 0 ? UVMQTT_VERSION_5 : UVMQTT_VERSION_311,
       .receive_maximum = 10,
       .maximum_packet_size = 100000,
@@ -342,7 +343,7 @@ static struct world *begin(uint32_t seed) {
       .high_water = 4000,
       .low_water = 1500,
       .refuse_offline_qos0 = seed % 5 == 0};
-  um_session_init(&w->s, &w->config, &w->events, w, NULL);
+  um_session_init(&w->s, &w->config, &w->who, &w->events, w, NULL);
   uint8_t version = w->s.version;
   um_frame_init(&w->frame, version, 100000);
   w->scratch = (struct um_scratch){.version = version, .from = UM_CLIENT};
