@@ -53,7 +53,7 @@ int uvmqtt_new(uv_loop_t *loop, const uvmqtt_options_t *options,
   }
   m->options.shared = um_shared_unite(&m->loop->shared, m->options.shared);
   um_session_init(&m->session, &m->options.shared->config, &m->options.who,
-                  &um_pump_events, m, &m->loop->pool);
+                  &um_pump_events, m, &m->loop->commons);
   *ret = m;
   return 0;
 }

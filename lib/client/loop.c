@@ -94,7 +94,7 @@ static void on_closed(void *arg) {
   void (*left)(struct uvmqtt_s *) = l->left;
   struct uvmqtt_s *last = l->last;
   um_list_remove(&l->shared); /* those of the last one */
-  um_pool_done(&l->pool);
+  um_commons_done(&l->commons);
   um_free(l->read_buffer);
   um_free(l->scratch);
   um_free(l);

@@ -15,6 +15,7 @@
 #include "net/grudge.h"
 #include "net/handles.h"
 #include "net/resolve.h"
+#include "session/commons.h"
 #include <uv.h>
 
 struct uvmqtt_s;
@@ -30,7 +31,7 @@ struct um_loop {
   uv_thread_t thread; /* theirs, while there are any */
   bool turning;       /* a turn was asked for */
   struct um_handles handles;
-  struct um_pool pool; /* for out buffers */
+  struct um_commons commons; /* of the sessions */
   uint8_t *read_buffer;
   uint64_t (*slept_clock)(void); /* um_bootclock_slept, or a test's */
   uint64_t slept, looked;        /* see stay.h */

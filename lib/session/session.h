@@ -22,6 +22,7 @@
 #include "session/alias.h"
 #include "session/auth.h"
 #include "session/chunk.h"
+#include "session/commons.h"
 #include "session/filters.h"
 #include "session/inbox.h"
 #include "session/journal.h"
@@ -159,7 +160,7 @@ struct um_session {
   struct um_buf out; /* ready to be written; the owner empties it */
   struct um_frame frame;
   struct um_buf *later; /* came while paused, not parsed yet; NULL: nothing */
-  struct um_scratch scratch;
+  struct um_commons *commons;
   struct um_journal journal;
   struct um_outbox *outbox; /* um_outbox_none until something is asked for, and
                                again when nothing was for a Keep Alive */
@@ -184,13 +185,12 @@ struct um_session {
 /* Before anything is put into the outbox: makes it. UM_ENOMEM. */
 int um_session_need_outbox(struct um_session *s);
 
-/* config, who and events must outlive the session; pool (for out) may be NULL.
- */
+/* All of these must outlive the session. */
 void um_session_init(struct um_session *s,
                      const struct um_session_config *config,
                      const struct um_identity *who,
                      const struct um_session_events *events, void *up,
-                     struct um_pool *pool);
+                     struct um_commons *commons);
 /* Frees all; requests still held are forgotten without completion. */
 void um_session_done(struct um_session *s);
 
