@@ -283,12 +283,12 @@ static void add_link(const struct um_tally *t, uvmqtt_stats_t *ret) {
 }
 
 static void add_session(const struct um_session *s, uvmqtt_stats_t *ret) {
-  const struct um_session_counters *c = &s->counters;
-  memcpy(ret->sent, c->sent, sizeof ret->sent);
-  memcpy(ret->received, c->received, sizeof ret->received);
+  const struct um_counters *c = &s->counters;
+  um_counters_list(c, UM_SENT, ret->sent);
+  um_counters_list(c, UM_RECEIVED, ret->received);
   ret->ping_rtt = c->ping_rtt;
-  ret->packets_sent = c->packets_sent;
-  ret->packets_received = c->packets_received;
+  ret->packets_sent = um_counters_total(c, UM_SENT);
+  ret->packets_received = um_counters_total(c, UM_RECEIVED);
   ret->unknown_acks = c->unknown_acks;
   ret->duplicates = c->duplicates;
   ret->late_replies = c->late_replies;

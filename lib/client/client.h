@@ -23,7 +23,7 @@
 /* What uvmqtt_get_stats tells of the link; the session counts the rest. */
 struct um_tally {
   uint64_t bytes_sent, bytes_received, writes, reads;
-  uint64_t attempts, connects, losses, failures, tls_resumed, probes;
+  uint32_t attempts, connects, losses, failures, tls_resumed, probes;
   uvmqtt_timings_t timings;
 };
 

@@ -236,8 +236,7 @@ static int receive_311_connack(struct um_session *s, struct um_span frame) {
 
 static int receive(struct um_session *s, struct um_span frame) {
   struct um_packet p;
-  s->counters.packets_received++;
-  s->counters.received[frame.data[0] >> 4]++;
+  um_counters_packet(&s->counters, UM_RECEIVED, frame.data[0] >> 4);
   if (um_greet_is_311_connack(s, frame))
     return receive_311_connack(s, frame);
   int r = decode(s, frame, &p);
