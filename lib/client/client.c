@@ -245,7 +245,8 @@ uvmqtt_state_t uvmqtt_state(const uvmqtt_t *m) {
 }
 
 const uvmqtt_error_t *uvmqtt_last_error(const uvmqtt_t *m) {
-  return &m->error;
+  return m->last.code == 0 ? &um_report_none
+                           : um_report_last(m, &m->loop->error);
 }
 
 void *uvmqtt_get_data(const uvmqtt_t *m) {

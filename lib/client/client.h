@@ -27,6 +27,13 @@ struct um_tally {
   uvmqtt_timings_t timings;
 };
 
+/* Of the latest error, so much is kept without memory. */
+struct um_last {
+  int code; /* 0: there was none */
+  uint8_t phase;
+  uint8_t reason; /* the server's */
+};
+
 struct uvmqtt_s {
   struct um_loop *loop;    /* shared by the clients of one uv loop */
   struct um_list in_loop;  /* its list of clients */
@@ -62,8 +69,7 @@ struct uvmqtt_s {
   int64_t retry_in;
 
   /* the latest error and the memory behind it */
-  uvmqtt_error_t error;
-  char address[64];
+  struct um_last last;
   struct um_details *details;   /* NULL: none, or no memory for them */
   uint8_t first[UM_HINT_FIRST]; /* of the server's bytes, for a hint */
   uint8_t n_first;

@@ -17,6 +17,7 @@
 #include "net/resolve.h"
 #include "session/commons.h"
 #include <uv.h>
+#include <uvmqtt/message.h>
 
 struct uvmqtt_s;
 
@@ -38,7 +39,8 @@ struct um_loop {
   struct um_resolver resolver;
   struct um_grudges grudges;
   struct um_budget budget;
-  uint8_t *scratch; /* for plain text of TLS; NULL: nobody needed it yet */
+  uvmqtt_error_t error; /* what uvmqtt_last_error gives out without memory */
+  uint8_t *scratch;     /* for plain text of TLS; NULL: nobody needed it yet */
   void (*left)(struct uvmqtt_s *last); /* see um_loop_leave */
   struct uvmqtt_s *last;
 };
