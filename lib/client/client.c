@@ -12,12 +12,11 @@
 
 /* Making. */
 
-static void init(uvmqtt_t *m, uv_loop_t *loop, void *data) {
+static void init(uvmqtt_t *m, void *data) {
   const struct um_shared *o = m->options.shared;
   um_list_init(&m->in_loop);
   um_list_init(&m->in_dirty);
   um_list_init(&m->remotes);
-  um_handles_init(&m->handles, loop, false, m);
   m->backoff.min = o->reconnect_min;
   m->backoff.max = o->reconnect_max;
   m->data = data;
@@ -41,7 +40,7 @@ int uvmqtt_new(uv_loop_t *loop, const uvmqtt_options_t *options,
   }
   bool has_data =
       options->size >= offsetof(uvmqtt_options_t, data) + sizeof(void *);
-  init(m, loop, has_data ? options->data : NULL);
+  init(m, has_data ? options->data : NULL);
   r = um_lookups_make(m);
   if (r == 0)
     r = um_loop_join(loop, m, &m->loop);
@@ -51,6 +50,7 @@ int uvmqtt_new(uv_loop_t *loop, const uvmqtt_options_t *options,
     um_free(m);
     return r;
   }
+  um_handles_init(&m->handles, &m->loop->turns, false, m);
   m->options.shared = um_shared_unite(&m->loop->shared, m->options.shared);
   um_session_init(&m->session, &m->options.shared->config, &m->options.who,
                   &um_pump_events, m, &m->loop->commons);

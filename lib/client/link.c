@@ -65,7 +65,7 @@ static int make_stream(uvmqtt_t *m) {
   struct um_server servers[UM_SERVERS_MAX];
   struct um_way_route way;
   struct um_route route = {
-      .loop = m->loop->uv,
+      .turns = &m->loop->turns,
       .servers = servers,
       .n_servers = servers_of(m, servers),
       .address_timeout = m->options.shared->address_timeout,
@@ -314,12 +314,10 @@ static void wait_or_rest(uvmqtt_t *m) {
 void um_link_closed(uvmqtt_t *m) {
   m->stream = NULL;
   m->stream_closing = false;
-  if (!m->torn_down) {
-    if (!m->leave.draining)
-      um_leave_finish(m, 0);
-    if (!m->closing)
-      wait_or_rest(m);
-  }
+  if (!m->closing && !m->leave.draining)
+    um_leave_finish(m, 0);
+  if (!m->closing)
+    wait_or_rest(m);
   um_loop_mark(m->loop, m);
 }
 

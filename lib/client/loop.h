@@ -28,10 +28,11 @@ struct um_loop {
   struct um_list dirty;  /* clients that want service */
   struct um_list shared; /* theirs, the latest first, see shared.h */
   unsigned refs;
-  unsigned depth;     /* our callbacks on the stack */
-  uv_thread_t thread; /* theirs, while there are any */
-  bool turning;       /* a turn was asked for */
-  struct um_handles handles;
+  unsigned depth;            /* our callbacks on the stack */
+  uv_thread_t thread;        /* theirs, while there are any */
+  bool turning;              /* a turn was asked for */
+  struct um_turns turns;     /* for all handles on it */
+  struct um_handles handles; /* that clients share */
   struct um_commons commons; /* of the sessions */
   uint8_t *read_buffer;
   uint64_t (*slept_clock)(void); /* um_bootclock_slept, or a test's */
