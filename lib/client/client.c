@@ -290,9 +290,9 @@ static void add_session(const struct um_session *s, uvmqtt_stats_t *ret) {
   ret->ping_rtt = c->ping_rtt;
   ret->packets_sent = um_counters_total(c, UM_SENT);
   ret->packets_received = um_counters_total(c, UM_RECEIVED);
-  ret->unknown_acks = c->unknown_acks;
-  ret->duplicates = c->duplicates;
-  ret->late_replies = c->late_replies;
+  ret->unknown_acks = um_counters_get(c, UM_COUNTED_UNKNOWN_ACKS);
+  ret->duplicates = um_counters_get(c, UM_COUNTED_DUPLICATES);
+  ret->late_replies = um_counters_get(c, UM_COUNTED_LATE_REPLIES);
   ret->queued = s->outbox->n_waiting;
   ret->inflight = s->outbox->n_inflight;
   ret->queued_bytes = s->outbox->n_bytes;

@@ -195,7 +195,7 @@ int um_ws_answer(struct um_stream *s, const uvmqtt_header_t *headers, size_t n,
     return UV_EALREADY;
   if (status < 0)
     return give_up(w, status);
-  size_t before = w->request.len;
+  uint32_t before = w->request.len;
   bool had_login = w->has_login;
   int r = put_headers(w, headers, n);
   if (r) {

@@ -51,7 +51,8 @@ static struct um_op *find(struct um_session *s, uint16_t id,
 }
 
 static int unknown(struct um_session *s) {
-  s->counters.unknown_acks++; /* the quota stays as it is */
+  um_counters_add(&s->counters,
+                  UM_COUNTED_UNKNOWN_ACKS); /* the quota stays as it is */
   if (UM_MUTANT(4) && s->outbox->inflight_quota != 0) /* mosquitto #3674 */
     s->outbox->inflight_quota--;
   return 0;

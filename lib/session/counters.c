@@ -1,5 +1,6 @@
 #include "session/counters.h"
 
+#include "base/alloc.h"
 #include <string.h>
 #include <uvmqtt/message.h>
 
@@ -26,14 +27,34 @@ const uint8_t um_counter_of[2][16] = {
     ONLY(RECEIVED, PINGRESP, 22),
 };
 
+void um_counters_done(struct um_counters *c) {
+  um_free(c->high);
+  c->high = NULL;
+}
+
+/* Without memory it stays at the greatest number until there is some. */
+void um_counters_carry(struct um_counters *c, unsigned i) {
+  if (c->high == NULL)
+    c->high = um_calloc(UM_COUNTED, sizeof *c->high);
+  if (c->high == NULL)
+    c->low[i] = UINT32_MAX;
+  else
+    c->high[i]++;
+}
+
+uint64_t um_counters_get(const struct um_counters *c, unsigned i) {
+  uint64_t high = c->high == NULL ? 0 : c->high[i];
+  return high << 32 | c->low[i];
+}
+
 void um_counters_list(const struct um_counters *c, enum um_direction d,
                       uint64_t ret[16]) {
   memset(ret, 0, 16 * sizeof *ret);
   for (unsigned type = 1; type < 16; type++)
     if (um_counter_of[d][type] != 0)
-      ret[type] = c->packets[um_counter_of[d][type]];
+      ret[type] = um_counters_get(c, um_counter_of[d][type]);
   if (d == UM_RECEIVED)
-    ret[0] = c->packets[0];
+    ret[0] = um_counters_get(c, 0);
 }
 
 uint64_t um_counters_total(const struct um_counters *c, enum um_direction d) {

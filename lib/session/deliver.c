@@ -115,7 +115,7 @@ static int deliver_qos2(struct um_session *s, struct um_packet *p) {
   case UM_INBOX_NEW:
     return deliver_new_qos2(s, p);
   case UM_INBOX_DUPLICATE:
-    s->counters.duplicates++;
+    um_counters_add(&s->counters, UM_COUNTED_DUPLICATES);
     return acknowledge(s, UVMQTT_PUBREC, p->id);
   case UM_INBOX_OVER:
     return over_quota(s);

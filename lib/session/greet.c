@@ -214,9 +214,15 @@ static int refused(struct um_session *s, const struct um_packet *p,
   return UVMQTT_EVERSION;
 }
 
+static const char *text_of(const struct um_packet *p, uvmqtt_property_id_t id) {
+  const uvmqtt_property_t *found =
+      uvmqtt_property_find(p->properties, p->n_properties, id);
+  return found == NULL ? NULL : found->value.str;
+}
+
 /* The identifier that the server made, kept for all later connections. */
-static int check_client_id(struct um_session *s) {
-  const char *assigned = s->limits.assigned_client_id;
+static int check_client_id(struct um_session *s, const struct um_packet *p) {
+  const char *assigned = text_of(p, UVMQTT_PROPERTY_ASSIGNED_CLIENT_IDENTIFIER);
   bool asked = *um_session_client_id(s) == '\0';
   if (assigned != NULL && !asked)
     return UVMQTT_EPROTOCOL;
@@ -233,8 +239,9 @@ static int check_client_id(struct um_session *s) {
   return 0;
 }
 
-static int keep_response_information(struct um_session *s) {
-  const char *from = s->limits.response_information;
+static int keep_response_information(struct um_session *s,
+                                     const struct um_packet *p) {
+  const char *from = text_of(p, UVMQTT_PROPERTY_RESPONSE_INFORMATION);
   um_free(s->response_information);
   s->response_information = from == NULL ? NULL : um_strdup(from);
   return from != NULL && s->response_information == NULL ? UM_ENOMEM : 0;
@@ -324,9 +331,9 @@ int um_recv_connack(struct um_session *s, struct um_packet *p) {
                                           s->config->topic_alias_out));
   int r = um_auth_check_connack(s, p);
   if (r == 0)
-    r = keep_response_information(s);
+    r = keep_response_information(s, p);
   if (r == 0)
-    r = check_client_id(s);
+    r = check_client_id(s, p);
   if (r == 0)
     r = check_present(s, present);
   if (r)

@@ -371,7 +371,7 @@ static void on_reply(uvmqtt_t *m, const uvmqtt_message_t *reply, void *arg) {
   struct um_request *r = answered(b, reply);
   (void)m;
   if (r == NULL) {
-    s->counters.late_replies++;
+    um_counters_add(&s->counters, UM_COUNTED_LATE_REPLIES);
   } else {
     um_enquiry_end(s, r);
     um_enquiry_tell(s, r, 0, reply);

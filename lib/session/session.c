@@ -57,6 +57,7 @@ void um_session_done(struct um_session *s) {
   um_alias_in_close(&s->alias_in);
   um_alias_out_close(&s->alias_out);
   um_session_opening(s);
+  um_counters_done(&s->counters);
   um_free(s->response_information);
   um_free(s->assigned_id);
 }

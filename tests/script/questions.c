@@ -85,11 +85,16 @@ static void ask_retry_now(struct player *p, struct words *w) {
 }
 
 static void ask_counters(struct player *p, struct words *w) {
-  const struct um_counters *c = &p->s.counters;
-  if (c->unknown_acks != words_number(w, "unknown_acks", c->unknown_acks))
-    player_fail(p, "unknown_acks is %d", (int)c->unknown_acks);
-  if (c->duplicates != words_number(w, "duplicates", c->duplicates))
-    player_fail(p, "duplicates is %d", (int)c->duplicates);
+  static const struct {
+    const char *name;
+    enum um_counted place;
+  } named[] = {{"unknown_acks", UM_COUNTED_UNKNOWN_ACKS},
+               {"duplicates", UM_COUNTED_DUPLICATES}};
+  for (size_t i = 0; i < sizeof named / sizeof named[0]; i++) {
+    uint64_t is = um_counters_get(&p->s.counters, named[i].place);
+    if (is != words_number(w, named[i].name, is))
+      player_fail(p, "%s is %d", named[i].name, (int)is);
+  }
 }
 
 /* "pending p1 s2+": what is listed, in order, + is sent */

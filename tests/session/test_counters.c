@@ -1,5 +1,6 @@
 #include "session/counters.h"
 
+#include "base/alloc.h"
 #include "support/suite.h"
 #include "wire/packet.h"
 #include <uvmqtt/message.h>
@@ -13,7 +14,7 @@ static bool may_send(unsigned type, enum um_direction d) {
 
 /* Each place is one counter: nothing is counted where something else is. */
 Test(counters, each_type_of_each_side_is_counted_for_itself) {
-  struct um_counters c = {.packets = {0}};
+  struct um_counters c = {.low = {0}};
   uint64_t list[2][16], total = 0;
   for (unsigned d = 0; d < 2; d++)
     for (unsigned type = 1; type < 16; type++)
@@ -31,7 +32,7 @@ Test(counters, each_type_of_each_side_is_counted_for_itself) {
 }
 
 Test(counters, what_may_not_come_counts_apart) {
-  struct um_counters c = {.packets = {0}};
+  struct um_counters c = {.low = {0}};
   uint64_t list[16];
   um_counters_packet(&c, UM_RECEIVED, 0);
   um_counters_packet(&c, UM_RECEIVED, UVMQTT_SUBSCRIBE);
@@ -42,4 +43,28 @@ Test(counters, what_may_not_come_counts_apart) {
   um_counters_list(&c, UM_SENT, list);
   cr_expect_eq(list[UVMQTT_SUBSCRIBE], 0);
   cr_expect_eq(um_counters_total(&c, UM_SENT), 0);
+}
+
+Test(counters, go_on_beyond_32_bits) {
+  struct um_counters c = {.low = {0}};
+  unsigned publish = um_counter_of[UM_RECEIVED][UVMQTT_PUBLISH];
+  c.low[publish] = UINT32_MAX;
+  um_counters_packet(&c, UM_RECEIVED, UVMQTT_PUBLISH);
+  um_counters_packet(&c, UM_RECEIVED, UVMQTT_PUBLISH);
+  cr_expect_eq(um_counters_get(&c, publish), UINT64_C(0x100000001));
+  cr_expect_eq(um_counters_get(&c, UM_COUNTED_DUPLICATES), 0);
+  um_counters_done(&c);
+}
+
+Test(counters, stand_still_rather_than_begin_anew_without_memory) {
+  struct um_counters c = {.low = {0}};
+  c.low[UM_COUNTED_DUPLICATES] = UINT32_MAX;
+  um_alloc_fail_at(1, false);
+  um_counters_add(&c, UM_COUNTED_DUPLICATES);
+  um_alloc_fail_at(0, false);
+  cr_expect_eq(um_counters_get(&c, UM_COUNTED_DUPLICATES), UINT32_MAX);
+  um_counters_add(&c, UM_COUNTED_DUPLICATES);
+  cr_expect_eq(um_counters_get(&c, UM_COUNTED_DUPLICATES),
+               UINT64_C(0x100000000));
+  um_counters_done(&c);
 }
