@@ -79,10 +79,25 @@ static int put(struct um_http *h, uint8_t c) {
   return um_buf_append(&h->head, &c, 1);
 }
 
+/* RFC 9110, 15.2: "wait, the answer is still being made". 101 is an answer. */
+static bool is_interim(int status) {
+  return status < 200 && status != 101;
+}
+
+static int end_head(struct um_http *h) {
+  if (!is_interim(h->status))
+    return 1;
+  if (h->interim++ == UM_HTTP_INTERIM_MAX)
+    return bad(h, "too many interim answers");
+  um_buf_consume(&h->head, h->head.len);
+  h->lines = 0;
+  return 0;
+}
+
 static int end_line(struct um_http *h) {
   size_t n = h->column;
   if (n == 0)
-    return 1;
+    return end_head(h);
   if (h->lines == UM_HTTP_LINES_MAX)
     return bad(h, "the answer has too many headers");
   int r = put(h, '\0');

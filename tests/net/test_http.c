@@ -88,6 +88,29 @@ Test(http, what_is_no_head_is_refused) {
   um_http_done(&h);
 }
 
+/* RFC 9110, 15.2 */
+Test(http, interim_answers_before_the_answer_are_read_over) {
+  static const char all[] = "HTTP/1.1 100 Continue\r\n\r\n"
+                            "HTTP/1.1 103 Early Hints\r\nA: early\r\n\r\n"
+                            "HTTP/1.1 101 OK\r\nA: late\r\n\r\nrest";
+  size_t len = sizeof all - 1, head = len - 4;
+  for (size_t at = 0; at < head; at++) {
+    struct um_http h;
+    size_t used;
+    unsigned n;
+    cr_assert_eq(feed(&h, all, at, &used), 0);
+    cr_assert_eq(used, at);
+    cr_assert_eq(um_http_feed(&h, (const uint8_t *)all + at, len - at, &used),
+                 1);
+    cr_assert_eq(used, head - at);
+    cr_assert_eq(h.status, 101);
+    cr_assert_str_eq(um_http_phrase(&h), "OK");
+    cr_assert_str_eq(um_http_value(&h, "A", &n), "late");
+    cr_assert_eq(n, 1);
+    um_http_done(&h);
+  }
+}
+
 static int feed_again(struct um_http *h, const char *text) {
   size_t used;
   return um_http_feed(h, (const uint8_t *)text, strlen(text), &used);
@@ -116,6 +139,28 @@ Test(http, a_head_has_at_most_sixteen_kib) {
   cr_assert_gt(n, UM_HTTP_HEAD_MAX - 64);
   cr_assert_not_null(h.why);
   cr_assert_leq(h.head.cap, UM_HTTP_HEAD_MAX);
+  um_http_done(&h);
+}
+
+/* W06; each of them has these limits, too */
+Test(http, there_are_at_most_sixteen_interim_answers) {
+  struct um_http h;
+  char line[1001];
+  um_http_init(&h);
+  memset(line, 'x', sizeof line - 1);
+  line[sizeof line - 1] = '\0';
+  for (unsigned i = 0; i < UM_HTTP_INTERIM_MAX; i++) {
+    cr_assert_eq(feed_again(&h, "HTTP/1.1 102 Processing\r\n"), 0);
+    for (unsigned n = 0; n < 15; n++) {
+      cr_assert_eq(feed_again(&h, "A: "), 0);
+      cr_assert_eq(feed_again(&h, line), 0);
+      cr_assert_eq(feed_again(&h, "\r\n"), 0);
+    }
+    cr_assert_eq(feed_again(&h, "\r\n"), 0);
+  }
+  cr_assert_leq(h.head.cap, UM_HTTP_HEAD_MAX);
+  cr_assert_eq(feed_again(&h, "HTTP/1.1 102\r\n\r\n"), UV_EPROTO);
+  cr_assert_not_null(h.why);
   um_http_done(&h);
 }
 

@@ -283,6 +283,17 @@ Test(proxies, connect_asks_for_host_and_port) {
   check_stream(&t);
 }
 
+/* RFC 9110, 15.2 */
+Test(proxies, connect_waits_while_the_proxy_says_wait) {
+  struct tower t;
+  open_to(&t, tunnel, "h", NULL, NULL);
+  HEARS(&t, "CONNECT h:1883 HTTP/1.1\r\nHost: h:1883\r\n\r\n");
+  SAYS(&t, "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 102 Wait\r\n");
+  cr_assert_eq(t.count[CONNECTED] + t.count[ENDED], 0);
+  SAYS(&t, "\r\nHTTP/1.1 200 OK\r\n\r\n");
+  check_stream(&t);
+}
+
 Test(proxies, connect_logs_in) {
   struct tower t;
   open_to(&t, tunnel, "h", "user", "p:w");

@@ -108,6 +108,15 @@ Test(ws, w01_any_other_status_ends_it_and_redirects_are_not_followed) {
   refused("\x20\x02\x00\x00 MQTT\r\n\r\n", 0, "HTTP");
 }
 
+/* W01 */
+Test(ws, w01_interim_answers_are_none) {
+  accepted("HTTP/1.1 100 Continue\r\n\r\n"
+           "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" SWITCH UPGRADE
+               CONNECTION ACCEPT PROTOCOL END);
+  refused("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 403 No\r\n\r\n", 403,
+          "403: No");
+}
+
 /* W02 */
 Test(ws, w02_the_accept_must_be_there_once_and_right) {
   refused(SWITCH UPGRADE CONNECTION PROTOCOL END, 101, "Accept");
