@@ -143,9 +143,9 @@ typedef struct uvmqtt_options_s {
    *
    * Ports when none is given: mqtt 1883, mqtts 8883, ws 80, wss 443. A
    * WebSocket's path is "/mqtt" when none is given. What is no letter, digit or
-   * one of "-._~" in user, password and host may be written as %XX; the path is
-   * used as it is. A scheme that the library was built without is
-   * UVMQTT_ENOTSUP. */
+   * one of "-._~" in user, password and host may be written as %XX, and '/',
+   * '?', '#', '\' and '%' must be; the path is used as it is. A scheme that the
+   * library was built without is UVMQTT_ENOTSUP. */
   const char *url;
 
   /* Further servers, as URLs of the same scheme as url (else UVMQTT_EURL): host
@@ -382,9 +382,10 @@ typedef struct uvmqtt_options_s {
    * as without a proxy (on_resolve), and the proxy is told an address; each
    * attempt takes the next one. With several servers each attempt asks for
    * one, in turn. Else UVMQTT_EURL. The login travels to the proxy in
-   * clear text; user name and password have up to 255 bytes each. Through a
-   * proxy a server counts as local (.plain_credentials) only when the proxy is
-   * on this machine and the url has 127/8 or ::1 in it. */
+   * clear text; for SOCKS5 user name and password have up to 255 bytes each,
+   * for HTTP the user name has no colon. Through a proxy a server counts as
+   * local (.plain_credentials) only when the proxy is on this machine and the
+   * url has 127/8 or ::1 in it. */
   const char *proxy;
 
   /* WebSocket only. */
@@ -399,7 +400,7 @@ typedef struct uvmqtt_options_s {
   /* Asked on each connection, when all below the WebSocket is up, for more
    * headers: for signatures and tokens that do not last. It must answer with
    * uvmqtt_ws_headers or uvmqtt_ws_fail, inside or later; until then the
-   * handshake waits, and .connect_timeout runs. */
+   * handshake waits, and .handshake_timeout and .connect_timeout run. */
   uvmqtt_ws_headers_cb on_ws_headers;
   /* Go on with a server that does not confirm the sub-protocol "mqtt", against
    * the standard ([MQTT-6.0.0-4]); one that names another is still refused. */

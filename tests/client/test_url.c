@@ -33,6 +33,9 @@ static const struct good {
     {"mqtt://u%40x:p%3a%2F%25@h", "h", 1883, "u@x", "p:/%"},
     {"mqtt://%C3%A9:%c3%a9@h", "h", 1883, "\xC3\xA9", "\xC3\xA9"},
     {"mqtt://a:b@c:d@h", "h", 1883, "a", "b@c:d"},
+    {"MQTT://H", "H", 1883, NULL, NULL},
+    {"mQttS://h", "h", 8883, NULL, NULL},
+    {"WS://h", "h", 80, NULL, NULL},
 };
 
 static bool same(const char *a, const char *b) {
@@ -99,6 +102,15 @@ static const char *const bad[] = {
     "mqtt://h%00",
     "mqtt://h%2Fpath",
     "mqtt://h%40x",
+    "mqtt://good/@evil", /* which of them is the host? */
+    "mqtt://good:1/x@evil",
+    "mqtt://good?@evil",
+    "mqtt://good#@evil",
+    "mqtt://good\\@evil",
+    "mqtt://u:p/w@h",
+    "mqtt://[h]", /* brackets and colons are for IPv6 */
+    "mqtt://[192.0.2.1]:1",
+    "mqtt://a%3Ab",
 };
 
 Test(url, anything_else_is_refused) {
@@ -161,10 +173,10 @@ Test(url, a_reference_names_a_host_and_perhaps_a_port) {
 
 Test(url, a_reference_that_is_more_or_less_than_that_is_refused) {
   static const char *const wrong[] = {
-      "",    " ",     " first",  ":1",        "h:",     "h:0",
-      "h:x", "h:1:2", "h:65536", "[::1",      "[::1]x", "[]",
-      "u@h", "u:p@h", "//h",     "mqtt://h",  "h/path", "h?q",
-      "h\t", "\x01",  "h\r\n",   "wss://h:1",
+      "[h]", "",    " ",     " first",  ":1",        "h:",
+      "h:0", "h:x", "h:1:2", "h:65536", "[::1",      "[::1]x",
+      "[]",  "u@h", "u:p@h", "//h",     "mqtt://h",  "h/path",
+      "h?q", "h\t", "\x01",  "h\r\n",   "wss://h:1",
   };
   struct um_url from, u;
   char longer[300];
