@@ -43,7 +43,8 @@ bool um_http_has_token(const struct um_http *h, const char *name,
 
 /* Appends the parts (up to a NULL) and CR LF. UV_ENOMEM. */
 int um_http_line(struct um_buf *to, const char *const *parts);
-/* "host:port", "[::1]:port"; without the port when it is `otherwise`. */
+/* "host:port", "[::1]:port"; without the port when it is `otherwise`, and
+ * without a zone, which means something on this machine only [RFC 6874, 4]. */
 void um_http_authority(const char *host, uint16_t port, uint16_t otherwise,
                        char *ret, size_t size);
 

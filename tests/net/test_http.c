@@ -172,7 +172,8 @@ Test(http, an_authority_names_a_port_that_is_not_the_usual_one) {
   } rows[] = {
       {"h.example", 80, 80, "h.example"}, {"h.example", 81, 80, "h.example:81"},
       {"::1", 80, 80, "[::1]"},           {"::1", 80, 0, "[::1]:80"},
-      {"192.0.2.1", 1, 0, "192.0.2.1:1"},
+      {"192.0.2.1", 1, 0, "192.0.2.1:1"}, {"fe80::1%eth0", 1, 0, "[fe80::1]:1"},
+      {"fe80::1%1", 80, 80, "[fe80::1]"}, {"a%b", 80, 80, "a%b"},
   };
   for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
     char text[64];
