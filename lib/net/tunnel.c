@@ -8,10 +8,10 @@
 #include <string.h>
 
 #define AUTHORITY_MAX 300u
-#define AUTHENTICATION_REQUIRED 407
 
 struct tunnel {
   struct um_proxied p; /* first */
+  bool asked;
   struct um_http response;
 };
 
@@ -69,7 +69,7 @@ static int put_request(struct tunnel *t) {
 
 static void tunnel_opened(struct um_filter *f) {
   struct tunnel *t = of(f);
-  f->out.secret = true;
+  f->out.secret = t->asked = true;
   int r = put_request(t);
   um_proxied_forget(&t->p);
   if (r)
@@ -78,11 +78,15 @@ static void tunnel_opened(struct um_filter *f) {
 
 /* The response. */
 
+/* tinyproxy says 401 to a wrong password, and 407 to none. */
+static bool wants_login(int status) {
+  return status == 407 || status == 401;
+}
+
 static void judge(struct tunnel *t) {
   const struct um_http *h = &t->response;
   char text[48];
-  int code =
-      h->status == AUTHENTICATION_REQUIRED ? UVMQTT_EPROXYAUTH : UVMQTT_EPROXY;
+  int code = wants_login(h->status) ? UVMQTT_EPROXYAUTH : UVMQTT_EPROXY;
   if (h->status >= 200 && h->status < 300) {
     um_proxied_connected(&t->p);
     return;
@@ -112,6 +116,13 @@ static size_t tunnel_bytes(struct um_filter *f, uint8_t *data, size_t len) {
   return used + um_filter_pass(f, data + used, len - used);
 }
 
+static int tunnel_ended(struct um_filter *f, int status) {
+  if (f->state == UM_FILTER_OPENING && of(f)->asked)
+    um_proxied_explain(&of(f)->p, 0,
+                       "the HTTP proxy left before it had answered", "");
+  return status;
+}
+
 static void tunnel_done(struct um_filter *f) {
   um_http_done(&of(f)->response);
   um_proxied_done(f);
@@ -120,6 +131,7 @@ static void tunnel_done(struct um_filter *f) {
 static const struct um_filter_ops tunnel_ops = {
     .opened = tunnel_opened,
     .bytes = tunnel_bytes,
+    .ended = tunnel_ended,
     .done = tunnel_done,
 };
 

@@ -317,6 +317,8 @@ static void connect_fails(const char *answer, int code, int status,
 Test(proxies, connect_tells_each_refusal_in_words) {
   connect_fails("HTTP/1.1 407 Proxy Authentication Required\r\n\r\n",
                 UVMQTT_EPROXYAUTH, 407, "407: Proxy Auth");
+  connect_fails("HTTP/1.1 401 Unauthorized\r\n\r\n", UVMQTT_EPROXYAUTH, 401,
+                "401: Unauth"); /* tinyproxy */
   connect_fails("HTTP/1.1 403 Filtered\r\n\r\n", UVMQTT_EPROXY, 403,
                 "403: Filtered");
   connect_fails("HTTP/1.1 502\r\n\r\n", UVMQTT_EPROXY, 502, "502");
@@ -324,6 +326,7 @@ Test(proxies, connect_tells_each_refusal_in_words) {
                 "302");
   connect_fails("HTTP/1.1 101 Switching\r\n\r\n", UVMQTT_EPROXY, 101, "101");
   connect_fails("\x05\x00", UVMQTT_EPROXYPROTOCOL, 0, "not HTTP");
+  connect_fails("\x15\x03\x01", UVMQTT_EPROXYPROTOCOL, 0, "is TLS");
   connect_fails("SSH-2.0-x\r\n", UVMQTT_EPROXYPROTOCOL, 0, "not HTTP");
 }
 
@@ -402,6 +405,54 @@ Test(proxies, only_a_local_address_through_a_local_proxy_is_local) {
       tower_feed(&t, kinds[k].answer, kinds[k].len);
       cr_assert_eq(t.count[CONNECTED], 1);
       cr_expect_eq(t.s->loopback, rows[i].result, "%s", rows[i].host);
+      tower_done(&t);
+    }
+}
+
+/* A person wants to know at which step; a login that is not liked may be
+ * answered so. */
+Test(proxies, one_that_closes_early_is_told_with_the_step) {
+  static const struct {
+    um_layer *const *layers;
+    const char *answer;
+    size_t len;
+    const char *text;
+  } rows[] = {
+      {socks5, "", 0, "when it was greeted"},
+      {socks5, "\x05", 1, "when it was greeted"},
+      {socks5, "\x05\x02", 2, "user name and password"},
+      {socks5, "\x05\x02\x01\x00", 4, "reaches the server"},
+      {socks5, "\x05\x02\x01\x00\x05\x00\x00\x01", 8, "reaches the server"},
+      {tunnel, "", 0, "before it had answered"},
+      {tunnel, "HTTP/1.1 200 OK\r\n", 17, "before it had answered"},
+  };
+  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    struct tower t;
+    open_to(&t, rows[i].layers, "h", "user", "pw");
+    tower_feed(&t, rows[i].answer, rows[i].len);
+    memstream_end(t.m, UV_ECONNRESET);
+    cr_expect_eq(t.status, UV_ECONNRESET);
+    cr_expect_not_null(strstr(t.fault.text, rows[i].text), "%zu: %s", i,
+                       t.fault.text);
+    tower_done(&t);
+  }
+}
+
+/* Nor is it blamed for what is not its word. */
+Test(proxies, one_that_is_not_reached_or_is_through_has_said_nothing) {
+  for (size_t k = 0; k < 2; k++)
+    for (int through = 0; through < 2; through++) {
+      struct tower t;
+      tower_init(&t);
+      cr_assert_eq(tower_open(&t, kinds[k].layers, 1), 0);
+      tower_connect(&t);
+      if (through) {
+        tower_connected(&t);
+        tower_feed(&t, kinds[k].answer, kinds[k].len);
+      }
+      memstream_end(t.m, UV_ECONNREFUSED);
+      cr_expect_eq(t.status, UV_ECONNREFUSED);
+      cr_expect_str_eq(t.fault.text, "");
       tower_done(&t);
     }
 }
