@@ -224,14 +224,16 @@ static bool has_accept(const struct ws *w) {
          v[len + strspn(v + len, " \t")] == '\0';
 }
 
-static bool has_subprotocol(const struct ws *w) {
+static const char *flaw_of_subprotocol(const struct ws *w) {
   unsigned n;
   const char *v = um_http_value(&w->response, "Sec-WebSocket-Protocol", &n);
   size_t len = strlen(w->subprotocol);
   if (n == 0)
-    return w->lenient;
-  return n == 1 && strncmp(v, w->subprotocol, len) == 0 &&
-         v[len + strspn(v + len, " \t")] == '\0';
+    return w->lenient ? NULL
+                      : "the server does not confirm the sub-protocol of MQTT";
+  bool same = n == 1 && strncmp(v, w->subprotocol, len) == 0 &&
+              v[len + strspn(v + len, " \t")] == '\0';
+  return same ? NULL : "the server does not speak MQTT over WebSocket";
 }
 
 /* 4.1: what is wrong with a response of status 101; NULL: nothing. */
@@ -245,8 +247,7 @@ static const char *flaw(const struct ws *w) {
     return "Sec-WebSocket-Accept is missing or wrong";
   if (um_http_value(h, "Sec-WebSocket-Extensions", NULL) != NULL)
     return "the server uses an extension nobody asked for";
-  return has_subprotocol(w) ? NULL
-                            : "the server does not speak MQTT over WebSocket";
+  return flaw_of_subprotocol(w);
 }
 
 static int judge_response(struct ws *w) {

@@ -145,7 +145,7 @@ Test(ws, w03_the_tokens_must_be_there_in_whatever_case) {
 
 /* W04 [MQTT-6.0.0-4/both] */
 Test(ws, w04_the_sub_protocol_must_come_back) {
-  refused(SWITCH UPGRADE CONNECTION ACCEPT END, 101, "MQTT");
+  refused(SWITCH UPGRADE CONNECTION ACCEPT END, 101, "does not confirm");
   refused(SWITCH UPGRADE CONNECTION ACCEPT
           "Sec-WebSocket-Protocol: mqttv3.1\r\n" END,
           101, "MQTT");
