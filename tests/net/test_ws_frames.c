@@ -10,17 +10,25 @@ SUITE(ws_frames);
 
 /* Frames from the server. */
 
-static void violates(const void *frame, size_t len, unsigned code) {
+static void violates_cut(const uint8_t *frame, size_t len, size_t at,
+                         unsigned code) {
   struct tower t;
   ws_open(&t, true);
   tower_feed(&t, "\x82\x01z", 3);
-  tower_feed(&t, frame, len);
+  tower_feed(&t, frame, at);
+  tower_feed(&t, frame + at, len - at);
   cr_expect_eq(t.status, UVMQTT_EWSPROTOCOL, "%02x: %d",
                ((const uint8_t *)frame)[0], t.status);
   ws_hears_close(&t, code);
   tower_got_text(&t, "z");
   cr_expect_str_neq(t.fault.text, "");
   tower_done(&t);
+}
+
+/* However it comes. */
+static void violates(const void *frame, size_t len, unsigned code) {
+  for (size_t at = 0; at < len; at++)
+    violates_cut(frame, len, at, code);
 }
 
 #define VIOLATES(bytes, code) violates(bytes, sizeof bytes - 1, code)
@@ -188,6 +196,30 @@ Test(ws_frames, w17_endless_fragments_too) {
   tower_feed(&t, "\x02\x00", 2);
   for (int i = 0; i < 300 && t.count[ENDED] == 0; i++)
     tower_feed(&t, "\x00\x00", 2);
+  ws_hears_close(&t, 1008);
+  tower_done(&t);
+}
+
+/* W17: servers that stream end each message with one */
+Test(ws_frames, w17_an_empty_frame_after_each_with_data_is_fine) {
+  struct tower t;
+  ws_open(&t, true);
+  for (int i = 0; i < 300; i++)
+    tower_feed(&t, "\x02\x01x\x80\x00", 5);
+  cr_assert_eq(t.count[ENDED], 0);
+  cr_assert_eq(t.got.len, 300);
+  for (int i = 0; i < 300 && t.count[ENDED] == 0; i++)
+    tower_feed(&t, "\x02\x01x\x00\x00\x80\x00", 7);
+  ws_hears_close(&t, 1008);
+  tower_done(&t);
+}
+
+/* W17: data between pings makes them no better */
+Test(ws_frames, w17_pings_count_whatever_comes_between) {
+  struct tower t;
+  ws_open(&t, true);
+  for (int i = 0; i < 201; i++)
+    tower_feed(&t, "\x82\x01x\x8A\x00", 5);
   ws_hears_close(&t, 1008);
   tower_done(&t);
 }
