@@ -135,6 +135,22 @@ int uvmqtt_ws_fail(uvmqtt_t *m) {
   return answer(m, NULL, 0, UVMQTT_EHEADERS);
 }
 
+/* Through socks5:// the name of the server is looked up when the proxy has been
+ * reached. */
+static bool is_at_proxy(const uvmqtt_t *m) {
+  return m->stream != NULL && m->stream->phase == UVMQTT_PHASE_RESOLVE &&
+         *m->stream->address != '\0';
+}
+
+enum um_hint_peer um_way_peer(const uvmqtt_t *m) {
+  const struct um_way *w = m->options.way;
+  if (um_redirect_target(m)->transport == UM_TRANSPORT_UNIX)
+    return UM_HINT_SOCKET;
+  if (w == NULL || w->proxy.memory == NULL || is_at_proxy(m))
+    return UM_HINT_SERVER;
+  return UM_HINT_PROXY;
+}
+
 /* The route. */
 
 static void fill_proxy(const struct um_way *w, uint32_t attempt,

@@ -98,12 +98,37 @@ Test(way, proxies_are_taken_apart) {
   cr_assert_eq(kind, UM_PROXY_SOCKS5_LOCAL);
   cr_assert_eq(u.port, 1);
   um_url_done(&u);
-  cr_assert_eq(um_url_parse_proxy("http://[::1]:3128/", &u, &kind), 0);
+  cr_assert_eq(um_url_parse_proxy("HTTP://[::1]:3128/", &u, &kind), 0);
   cr_assert_eq(kind, UM_PROXY_HTTP);
   cr_assert_str_eq(u.host, "::1");
   cr_assert_eq(u.port, 3128);
   cr_assert_null(u.username);
   um_url_done(&u);
+}
+
+/* SOCKS5 has a byte for the length, HTTP a colon after the name. */
+Test(way, a_proxys_login_is_what_its_protocol_can_say) {
+  static const char *const schemes[] = {"socks5h", "socks5", "http"};
+  for (size_t i = 0; i < 3; i++)
+    for (int over = 0; over < 2; over++) {
+      struct um_url u;
+      enum um_proxy_kind kind;
+      char text[400], password[257];
+      int expected = over && i < 2 ? UVMQTT_EURL : 0;
+      memset(password, 'p', sizeof password);
+      password[255 + over] = '\0';
+      snprintf(text, sizeof text, "%s://u:%s@h", schemes[i], password);
+      cr_assert_eq(um_url_parse_proxy(text, &u, &kind), expected);
+      if (expected == 0) {
+        cr_assert_str_eq(u.password, password);
+        um_url_done(&u);
+      }
+      snprintf(text, sizeof text, "%s://a%%3Ab:p@h", schemes[i]);
+      expected = i == 2 ? UVMQTT_EURL : 0;
+      cr_assert_eq(um_url_parse_proxy(text, &u, &kind), expected);
+      if (expected == 0)
+        um_url_done(&u);
+    }
 }
 
 /* W08 and others: wrong at the call. */
@@ -129,6 +154,7 @@ Test(way, options_that_cannot_work_are_refused) {
       {UVMQTT_EURL, {.url = "mqtt://h", .proxy = "ftp://h"}},
       {UVMQTT_EURL, {.url = "mqtt://h", .proxy = "http://"}},
       {UVMQTT_EURL, {.url = "mqtt://h", .proxy = "http://h:x"}},
+      {UVMQTT_EURL, {.url = "mqtt://h", .proxy = "http://good/@evil"}},
       {UVMQTT_EURL, {.url = "mqtt://h", .proxy = "socks5h://:p@h"}},
       {UVMQTT_EURL, {.url = "mqtt://h", .proxy = login}},
       {UVMQTT_EPATH, {.url = path}},
@@ -279,6 +305,7 @@ Test(way, a_question_is_void_after_the_time_out) {
   UNTIL(&r, r.g.n[DISCONNECTED] == 1);
   cr_assert_eq(r.g.error.code, UV_ETIMEDOUT);
   cr_assert_eq(r.g.error.phase, UVMQTT_PHASE_WEBSOCKET);
+  cr_assert_not_null(strstr(r.g.error.hint, "on_ws_headers"));
   cr_assert_eq(uvmqtt_ws_headers(r.g.m, NULL, 0), UV_EALREADY);
   end(&r);
 }
@@ -392,4 +419,30 @@ Test(way, what_a_proxy_refuses_is_told_with_its_phase) {
   cr_assert_eq(r.g.error.phase, UVMQTT_PHASE_PROXY);
   cr_assert_null(strstr(r.g.log, "secret"));
   end(&r);
+}
+
+/* Who was not reached is named. */
+
+static void fails(const char *url, const char *proxy, int code,
+                  const char *hint) {
+  struct rig r;
+  uvmqtt_options_t o = {UVMQTT_OPTIONS_INIT, .url = url, .proxy = proxy,
+                        .reconnect_min = 60000};
+  rig_open(&r);
+  guest_open(&r, &r.g, &o);
+  cr_assert_eq(guest_connect(&r.g), 0);
+  UNTIL(&r, r.g.n[DISCONNECTED] == 1);
+  cr_expect_eq(r.g.error.code, code, "%s", uvmqtt_err_name(r.g.error.code));
+  cr_expect_eq(r.g.error.phase, UVMQTT_PHASE_CONNECT);
+  cr_expect_not_null(strstr(r.g.error.hint, hint), "%s", r.g.error.hint);
+  rig_close(&r);
+}
+
+Test(way, what_was_not_reached_is_named) {
+  fails("mqtt://127.0.0.1:1", NULL, UV_ECONNREFUSED, "this address and port");
+  fails("mqtt://127.0.0.1:9", "http://127.0.0.1:1", UV_ECONNREFUSED,
+        "of the proxy");
+  fails("unix:/dev/null/x", NULL, UV_ENOTDIR, "no socket at this path");
+  fails("unix:/nowhere/x", NULL, UV_ENOENT, "no socket at this path");
+  fails("unix:/dev/null", NULL, UV_ECONNREFUSED, "at this socket");
 }
