@@ -303,8 +303,13 @@ static size_t socks5_bytes(struct um_filter *f, uint8_t *data, size_t len) {
 
 static int socks5_ended(struct um_filter *f, int status) {
   struct socks5 *s = of(f);
-  if (f->state == UM_FILTER_OPENING && s->step != NULL)
+  if (f->state != UM_FILTER_OPENING)
+    return status;
+  if (s->step != NULL)
     um_proxied_explain(&s->p, 0, s->step->missing, "");
+  else if (s->asking)
+    um_proxied_explain(&s->p, 0, "the SOCKS5 proxy left during our look-up",
+                       "");
   return status;
 }
 

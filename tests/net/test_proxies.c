@@ -257,6 +257,16 @@ Test(proxies, socks5_takes_its_question_back_when_it_closes) {
   cr_assert_eq(dropped, 1);
 }
 
+Test(proxies, socks5_may_leave_while_we_look_up) {
+  struct tower t;
+  open_local(&t, "broker.example", 0);
+  memstream_end(t.m, UV_EOF);
+  cr_assert_eq(t.status, UV_EOF);
+  cr_assert_not_null(strstr(t.fault.text, "during our look-up"));
+  tower_done(&t);
+  cr_assert_eq(dropped, 1);
+}
+
 Test(proxies, socks5_that_speaks_while_we_look_up_is_none) {
   struct tower t;
   open_local(&t, "broker.example", 0);
