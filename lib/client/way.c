@@ -22,12 +22,24 @@ static int read_path(const uvmqtt_options_t *o, struct um_way *w) {
   return w->ws_path == NULL ? UV_ENOMEM : 0;
 }
 
+/* Twice this and the handshake's own fit into what net/ws.c sends. */
+#define HEADERS_MAX 32000u
+
+static size_t size_of(const uvmqtt_header_t *h) {
+  return strlen(h->name) + strlen(h->value) + strlen(": \r\n");
+}
+
 static int check_headers(const uvmqtt_header_t *headers, size_t n) {
+  size_t size = 0;
   if (headers == NULL && n > 0)
     return UV_EINVAL;
-  for (size_t i = 0; i < n; i++)
+  for (size_t i = 0; i < n; i++) {
     if (!um_http_legal_header(&headers[i]))
       return UVMQTT_EHEADER;
+    size += size_of(&headers[i]);
+    if (size > HEADERS_MAX)
+      return UVMQTT_EHEADER;
+  }
   return 0;
 }
 

@@ -276,6 +276,29 @@ Test(way, headers_may_come_later_and_are_checked) {
   end(&r);
 }
 
+/* 32,000 bytes of lines, both in the options and in the answer, and no more. */
+Test(way, headers_may_be_long_but_not_endless) {
+  static char longest[31996]; /* with "A: ", CR LF */
+  static char longer[31997];
+  const uvmqtt_header_t fits = {"A", longest}, over = {"A", longer};
+  struct rig r;
+  uvmqtt_options_t o = asking(sign_later);
+  memset(longest, 'x', sizeof longest - 1);
+  memset(longer, 'x', sizeof longer - 1);
+  begin(&r);
+  o.ws_headers = &over;
+  o.n_ws_headers = 1;
+  o.url = "ws://h";
+  cr_assert_eq(guest_try(&r, &r.g, &o), UVMQTT_EHEADER);
+  o.ws_headers = &fits;
+  go(&r, "ws", &o);
+  UNTIL(&r, asked == 1);
+  cr_assert_eq(uvmqtt_ws_headers(r.g.m, &over, 1), UVMQTT_EHEADER);
+  cr_assert_eq(uvmqtt_ws_headers(r.g.m, &fits, 1), 0);
+  UNTIL(&r, said.len > 64000 && heard("x\r\n\r\n"));
+  end(&r);
+}
+
 Test(way, without_headers_the_attempt_fails) {
   struct rig r;
   uvmqtt_options_t o = asking(fail_at_once);
