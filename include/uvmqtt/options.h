@@ -149,8 +149,8 @@ typedef struct uvmqtt_options_s {
   const char *url;
 
   /* Further servers, as URLs of the same scheme as url (else UVMQTT_EURL): host
-   * and port only, everything else is that of url and of these options; at
-   * most UVMQTT_SERVERS_MAX. The servers are taken for equal: the session is
+   * and port, and perhaps the path of a WebSocket; everything else is that of
+   * url and of these options; at most UVMQTT_SERVERS_MAX. The servers are taken for equal: the session is
    * expected at whichever is reached, and so is the MQTT version spoken.
    *
    * Each attempt begins with url and takes the servers in order: two addresses

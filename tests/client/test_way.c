@@ -1,5 +1,6 @@
 /* URLs, options and calls about the way to the server, and what a client makes
  * of a WebSocket server and of a proxy that are played here. */
+#include "client/servers.h"
 #include "client/url.h"
 
 #include "net/ws_accept.h"
@@ -47,6 +48,23 @@ Test(way, urls_are_taken_apart) {
     cr_expect(same(u.path, good[i].path), "%s: %s", good[i].text, u.path);
     um_url_done(&u);
   }
+}
+
+/* What is not said is as with the first. */
+Test(way, a_server_of_the_list_may_have_a_path_of_its_own) {
+  static const char *const more[] = {"ws://b", "WS://c/y", "ws://d:1/"};
+  static const char *const paths[] = {"/x?z", "/x?z", "/y", "/"};
+  uvmqtt_options_t o = {.url = "ws://a/x?z", .servers = more, .n_servers = 3};
+  struct um_server list[UM_SERVERS_MAX];
+  struct um_servers servers;
+  struct um_url first;
+  cr_assert_eq(um_url_parse(o.url, &first), 0);
+  cr_assert_eq(um_servers_read(&o, &servers), 0);
+  cr_assert_eq(um_servers_list(&first, &servers, list), 4);
+  for (size_t i = 0; i < 4; i++)
+    cr_expect_str_eq(list[i].path, paths[i]);
+  um_servers_done(&servers);
+  um_url_done(&first);
 }
 
 Test(way, other_urls_are_refused) {
