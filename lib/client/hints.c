@@ -151,9 +151,12 @@ static const struct {
     {UV_ECONNRESET, UVMQTT_PHASE_TLS,
      "the server reset the connection during the TLS handshake; does this "
      "port speak TLS?"},
-    {UV_EOF, UVMQTT_PHASE_PROXY, "the proxy closed without an answer"},
+    {UV_EOF, UVMQTT_PHASE_PROXY,
+     "the proxy closed without an answer; are scheme and port in .proxy the "
+     "right ones?"},
     {UV_ECONNRESET, UVMQTT_PHASE_PROXY,
-     "the proxy reset the connection without an answer"},
+     "the proxy reset the connection without an answer; are scheme and port in "
+     ".proxy the right ones?"},
     {UV_EOF, UVMQTT_PHASE_WEBSOCKET,
      "the server closed during the WebSocket handshake; does this port speak "
      "HTTP?"},

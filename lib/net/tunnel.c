@@ -83,16 +83,41 @@ static bool wants_login(int status) {
   return status == 407 || status == 401;
 }
 
-static void judge(struct tunnel *t) {
+/* The scheme it names when it has none of ours; else NULL. */
+static const char *foreign_scheme(const struct um_http *h) {
+  static const char name[] = "Proxy-Authenticate";
+  return um_http_has_token(h, name, "Basic") ? NULL
+                                             : um_http_value(h, name, NULL);
+}
+
+static void refuse(struct tunnel *t, int code) {
   const struct um_http *h = &t->response;
   char text[48];
-  int code = wants_login(h->status) ? UVMQTT_EPROXYAUTH : UVMQTT_EPROXY;
-  if (h->status >= 200 && h->status < 300) {
-    um_proxied_connected(&t->p);
-    return;
-  }
   snprintf(text, sizeof text, "the HTTP proxy says %d", h->status);
   um_proxied_failed(&t->p, code, h->status, text, um_http_phrase(h));
+}
+
+static void refuse_login(struct tunnel *t) {
+  const char *scheme = foreign_scheme(&t->response);
+  char name[32];
+  if (scheme == NULL) {
+    refuse(t, UVMQTT_EPROXYAUTH);
+    return;
+  }
+  snprintf(name, sizeof name, "%.*s", (int)strcspn(scheme, " \t,"), scheme);
+  um_proxied_failed(&t->p, UVMQTT_EPROXYAUTH, t->response.status,
+                    "the HTTP proxy wants another kind of login than Basic",
+                    name);
+}
+
+static void judge(struct tunnel *t) {
+  int status = t->response.status;
+  if (status >= 200 && status < 300)
+    um_proxied_connected(&t->p);
+  else if (wants_login(status))
+    refuse_login(t);
+  else
+    refuse(t, UVMQTT_EPROXY);
 }
 
 static size_t negotiate(struct tunnel *t, const uint8_t *data, size_t len) {

@@ -329,6 +329,12 @@ Test(proxies, connect_tells_each_refusal_in_words) {
                 UVMQTT_EPROXYAUTH, 407, "407: Proxy Auth");
   connect_fails("HTTP/1.1 401 Unauthorized\r\n\r\n", UVMQTT_EPROXYAUTH, 401,
                 "401: Unauth"); /* tinyproxy */
+  connect_fails("HTTP/1.1 407 x\r\nProxy-Authenticate: Negotiate\r\n"
+                "Proxy-Authenticate: NTLM\r\n\r\n",
+                UVMQTT_EPROXYAUTH, 407, "than Basic: Negotiate");
+  connect_fails("HTTP/1.1 407 x\r\nProxy-Authenticate: Digest realm=y, "
+                "basic realm=y\r\n\r\n",
+                UVMQTT_EPROXYAUTH, 407, "says 407: x");
   connect_fails("HTTP/1.1 403 Filtered\r\n\r\n", UVMQTT_EPROXY, 403,
                 "403: Filtered");
   connect_fails("HTTP/1.1 502\r\n\r\n", UVMQTT_EPROXY, 502, "502");
