@@ -26,29 +26,39 @@ static const char good[] = "HTTP/1.1 101 Switching Protocols\r\n"
                            "x-twice: 2\r\n"
                            "\r\nrest";
 
-Test(http, a_head_is_taken_apart_wherever_it_is_cut) {
-  size_t len = sizeof good - 1, head = len - 4;
+/* Whole and cut at each byte; "rest" behind it is not taken. */
+static void read_cut(const char *text,
+                     void (*well_read)(const struct um_http *h)) {
+  size_t len = strlen(text), head = len - strlen("rest");
   for (size_t at = 0; at < head; at++) {
     struct um_http h;
     size_t used;
-    unsigned n;
-    cr_assert_eq(feed(&h, good, at, &used), 0);
+    cr_assert_eq(feed(&h, text, at, &used), 0);
     cr_assert_eq(used, at);
-    cr_assert_eq(um_http_feed(&h, (const uint8_t *)good + at, len - at, &used),
+    cr_assert_eq(um_http_feed(&h, (const uint8_t *)text + at, len - at, &used),
                  1);
     cr_assert_eq(used, head - at);
     cr_assert_eq(h.status, 101);
-    cr_assert_str_eq(um_http_phrase(&h), "Switching Protocols");
-    cr_assert(um_http_has_token(&h, "upgrade", "websocket"));
-    cr_assert(um_http_has_token(&h, "Connection", "Upgrade"));
-    cr_assert_not(um_http_has_token(&h, "Connection", "grade"));
-    cr_assert_str_eq(um_http_value(&h, "X-TWICE", &n), "1");
-    cr_assert_eq(n, 2);
-    cr_assert_str_eq(um_http_value(&h, "X-Empty", NULL), "");
-    cr_assert_null(um_http_value(&h, "X", &n));
-    cr_assert_eq(n, 0);
+    well_read(&h);
     um_http_done(&h);
   }
+}
+
+static void all_is_found(const struct um_http *h) {
+  unsigned n;
+  cr_assert_str_eq(um_http_phrase(h), "Switching Protocols");
+  cr_assert(um_http_has_token(h, "upgrade", "websocket"));
+  cr_assert(um_http_has_token(h, "Connection", "Upgrade"));
+  cr_assert_not(um_http_has_token(h, "Connection", "grade"));
+  cr_assert_str_eq(um_http_value(h, "X-TWICE", &n), "1");
+  cr_assert_eq(n, 2);
+  cr_assert_str_eq(um_http_value(h, "X-Empty", NULL), "");
+  cr_assert_null(um_http_value(h, "X", &n));
+  cr_assert_eq(n, 0);
+}
+
+Test(http, a_head_is_taken_apart_wherever_it_is_cut) {
+  read_cut(good, all_is_found);
 }
 
 Test(http, a_status_needs_no_words) {
@@ -88,27 +98,19 @@ Test(http, what_is_no_head_is_refused) {
   um_http_done(&h);
 }
 
+static void only_the_last_is_found(const struct um_http *h) {
+  unsigned n;
+  cr_assert_str_eq(um_http_phrase(h), "OK");
+  cr_assert_str_eq(um_http_value(h, "A", &n), "late");
+  cr_assert_eq(n, 1);
+}
+
 /* RFC 9110, 15.2 */
 Test(http, interim_answers_before_the_answer_are_read_over) {
-  static const char all[] = "HTTP/1.1 100 Continue\r\n\r\n"
-                            "HTTP/1.1 103 Early Hints\r\nA: early\r\n\r\n"
-                            "HTTP/1.1 101 OK\r\nA: late\r\n\r\nrest";
-  size_t len = sizeof all - 1, head = len - 4;
-  for (size_t at = 0; at < head; at++) {
-    struct um_http h;
-    size_t used;
-    unsigned n;
-    cr_assert_eq(feed(&h, all, at, &used), 0);
-    cr_assert_eq(used, at);
-    cr_assert_eq(um_http_feed(&h, (const uint8_t *)all + at, len - at, &used),
-                 1);
-    cr_assert_eq(used, head - at);
-    cr_assert_eq(h.status, 101);
-    cr_assert_str_eq(um_http_phrase(&h), "OK");
-    cr_assert_str_eq(um_http_value(&h, "A", &n), "late");
-    cr_assert_eq(n, 1);
-    um_http_done(&h);
-  }
+  read_cut("HTTP/1.1 100 Continue\r\n\r\n"
+           "HTTP/1.1 103 Early Hints\r\nA: early\r\n\r\n"
+           "HTTP/1.1 101 OK\r\nA: late\r\n\r\nrest",
+           only_the_last_is_found);
 }
 
 static int feed_again(struct um_http *h, const char *text) {
