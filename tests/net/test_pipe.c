@@ -1,5 +1,6 @@
 #include "base/alloc.h"
 #include "net/pipe.h"
+#include "orders.h"
 #include "rig.h"
 #include "support/suite.h"
 #include <stdio.h>
@@ -192,28 +193,8 @@ Test(pipe, but_not_for_ever) {
   rig_done(&r);
 }
 
-static void walk_close(struct rig *r) {
-  rig_walk(r);
-  rig_close(r);
-}
-
-static void close_walk(struct rig *r) {
-  rig_close(r);
-  rig_walk(r);
-}
-
-static void walk_turn_close(struct rig *r) {
-  rig_walk(r);
-  rig_turn(r, 2);
-  rig_close(r);
-  rig_walk(r);
-}
-
-static void (*const ways_out[])(struct rig *) = {rig_close, walk_close,
-                                                 close_walk, walk_turn_close};
-
 Test(pipe, close_in_every_state_in_every_way) {
-  for (size_t w = 0; w < sizeof ways_out / sizeof ways_out[0]; w++)
+  for (size_t w = 0; w < ORDERS; w++)
     for (int state = 0; state < 5; state++) {
       struct rig r;
       int fds[CLOG];
@@ -231,7 +212,7 @@ Test(pipe, close_in_every_state_in_every_way) {
         rig_wait(&r, CONNECTED, 1);
       if (state == 3)
         rig_read(&r, true);
-      ways_out[w](&r);
+      orders[w](&r);
       if (state == 4)
         let_go_of(fds);
       rig_done(&r);
