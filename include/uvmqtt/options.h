@@ -150,8 +150,9 @@ typedef struct uvmqtt_options_s {
 
   /* Further servers, as URLs of the same scheme as url (else UVMQTT_EURL): host
    * and port, and perhaps the path of a WebSocket; everything else is that of
-   * url and of these options; at most UVMQTT_SERVERS_MAX. The servers are taken for equal: the session is
-   * expected at whichever is reached, and so is the MQTT version spoken.
+   * url and of these options; at most UVMQTT_SERVERS_MAX. The servers are taken
+   * for equal: the session is expected at whichever is reached, and so is the
+   * MQTT version spoken.
    *
    * Each attempt begins with url and takes the servers in order: two addresses
    * of each (one IPv6, one IPv4, where there are) and then the next two, at
