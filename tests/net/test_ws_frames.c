@@ -1,6 +1,8 @@
 /* Frames both ways: W09 to W21 of the fault list. */
+#include "base/alloc.h"
 #include "net/filter.h"
 #include "net/ws.h"
+#include "net/ws_frames.h"
 #include "support/suite.h"
 #include "ws_peer.h"
 #include <stdlib.h>
@@ -93,6 +95,24 @@ Test(ws_frames, w15_a_frame_of_any_size_is_no_memory) {
   tower_got_text(&t, "x"); /* a gigabyte announced, passed on as it comes */
   cr_assert_eq(t.count[ENDED], 0);
   tower_done(&t);
+}
+
+/* W15: not for the largest that is let through, nor for the one that is not */
+Test(ws_frames, w15_an_announced_length_allocates_nothing) {
+  uint8_t fits[] = "\x82\x7F\x00\x00\x00\x00\x40\x00\x00\x00x";
+  uint8_t over[] = "\x82\x7F\x7F\xFF\xFF\xFF\xFF\xFF\xFF\xFFx";
+  struct um_ws_frames w;
+  struct um_buf out;
+  um_buf_init(&out, SIZE_MAX, NULL);
+  for (int i = 0; i < 2; i++) {
+    cr_assert_eq(um_ws_frames_init(&w, &out), 0);
+    uint64_t before = um_alloc_calls();
+    int r = um_ws_frames_take(&w, 0, i == 0 ? fits : over, sizeof fits - 1);
+    cr_assert_eq(r, i == 0 ? 0 : UM_WS_TOO_BIG);
+    cr_assert_eq(um_alloc_calls(), before);
+    um_ws_frames_done(&w);
+  }
+  cr_assert_eq(out.cap, 0);
 }
 
 static void put_conversation(struct um_buf *b, const uint8_t *data,
