@@ -72,6 +72,31 @@ Test(pipe, connects_to_an_abstract_name_and_talks) {
   talks(abstract_name());
 }
 
+static void is_called(const char *name, const char *address) {
+  struct rig r;
+  rig_init(&r);
+  r.transport = UM_TRANSPORT_UNIX;
+  rig_open(&r, name, false);
+  cr_expect_str_eq(r.s->address, address);
+  rig_close(&r);
+  rig_done(&r);
+}
+
+Test(pipe, a_long_path_is_called_by_its_end) {
+  char name[100] = "/", text[120];
+  memset(name + 1, 'x', 57);
+  snprintf(text, sizeof text, "unix:%s", name);
+  is_called(name, text); /* just fits */
+  strcat(name, "/y");
+  snprintf(text, sizeof text, "unix:...%s", name + strlen(name) - 55);
+  is_called(name, text);
+  memset(name, 0, sizeof name);
+  for (size_t i = 0; i < 40; i++)
+    strcat(name, i == 0 ? "/" : "\xC3\xA9"); /* no half of a character */
+  snprintf(text, sizeof text, "unix:...%s", name + strlen(name) - 54);
+  is_called(name, text);
+}
+
 /* libuv 1.44 would connect to the first 107 bytes of it. */
 Test(pipe, a_path_is_as_long_as_the_system_lets_it_be) {
   char name[200] = "/";
