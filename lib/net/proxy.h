@@ -26,10 +26,7 @@ void um_proxied_done(struct um_filter *f);
 
 /* The proxy has made the connection. */
 void um_proxied_connected(struct um_proxied *p);
-/* For an end to come. text and more may be ""; status as in um_fault. */
-void um_proxied_explain(struct um_proxied *p, int status, const char *text,
-                        const char *more);
-/* The attempt is over. */
+/* The attempt is over; in words as um_filter_explain. */
 void um_proxied_failed(struct um_proxied *p, int code, int status,
                        const char *text, const char *more);
 /* They were said, and are needed no more. */

@@ -306,10 +306,9 @@ static int socks5_ended(struct um_filter *f, int status) {
   if (f->state != UM_FILTER_OPENING)
     return status;
   if (s->step != NULL)
-    um_proxied_explain(&s->p, 0, s->step->missing, "");
+    um_filter_explain(f, 0, s->step->missing, "");
   else if (s->asking)
-    um_proxied_explain(&s->p, 0, "the SOCKS5 proxy left during our look-up",
-                       "");
+    um_filter_explain(f, 0, "the SOCKS5 proxy left during our look-up", "");
   return status;
 }
 

@@ -143,8 +143,7 @@ static size_t tunnel_bytes(struct um_filter *f, uint8_t *data, size_t len) {
 
 static int tunnel_ended(struct um_filter *f, int status) {
   if (f->state == UM_FILTER_OPENING && of(f)->asked)
-    um_proxied_explain(&of(f)->p, 0,
-                       "the HTTP proxy left before it had answered", "");
+    um_filter_explain(f, 0, "the HTTP proxy left before it had answered", "");
   return status;
 }
 
