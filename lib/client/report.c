@@ -100,7 +100,9 @@ static const char *hint_of(const uvmqtt_t *m, const struct um_fault *fault,
                                 .reason = m->last.reason,
                                 .fault = fault,
                                 .first = m->first,
-                                .n_first = m->n_first};
+                                .n_first = m->n_first,
+                                .peer = um_way_peer(m),
+                                .unsigned_yet = m->ws_asked};
   return um_hint(&facts, buffer);
 }
 

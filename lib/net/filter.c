@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include <assert.h>
+#include <stdio.h>
 #include <string.h>
 
 #define IN_MAX (16u << 20)   /* one delivery of below, in truth */
@@ -277,6 +278,16 @@ struct um_fault *um_filter_fault(struct um_filter *f) {
     f->fault->alert = -1;
   f->stream.fault = f->fault;
   return f->fault;
+}
+
+void um_filter_explain(struct um_filter *f, int status, const char *text,
+                       const char *more) {
+  struct um_fault *fault = um_filter_fault(f);
+  if (fault == NULL)
+    return;
+  fault->status = status;
+  snprintf(fault->text, sizeof fault->text, "%s%s%s", text,
+           *more == '\0' ? "" : ": ", more);
 }
 
 /* Closing: below first, then our turns, whichever takes longer. */

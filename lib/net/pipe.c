@@ -7,6 +7,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 #include <uvmqtt/error.h>
 #include <uvmqtt/message.h>
@@ -148,6 +149,23 @@ static const struct um_stream_ops pipe_ops = {
     .owns = um_uvstream_owns,
 };
 
+static bool is_continuation(char c) { /* of a character of UTF-8 */
+  return ((unsigned char)c & 0xC0) == 0x80;
+}
+
+/* Of a long path the end, by which people know it. */
+static void print_path(const char *path, char *ret, size_t size) {
+  size_t len = strlen(path), room = size - sizeof "unix:...";
+  if (len < size - strlen("unix:")) {
+    snprintf(ret, size, "unix:%s", path);
+    return;
+  }
+  path += len - room;
+  while (is_continuation(*path))
+    path++;
+  snprintf(ret, size, "unix:...%s", path);
+}
+
 int um_pipe_new(const struct um_route *route, const struct um_chain *below,
                 const struct um_stream_up *up, void *up_arg,
                 struct um_stream **ret) {
@@ -164,7 +182,7 @@ int um_pipe_new(const struct um_route *route, const struct um_chain *below,
   p->u.stream.up_arg = up_arg;
   p->to_len = um_pipe_address(path, &p->to);
   p->address_timeout = route->address_timeout;
-  snprintf(p->u.stream.address, sizeof p->u.stream.address, "unix:%s", path);
+  print_path(path, p->u.stream.address, sizeof p->u.stream.address);
   *ret = &p->u.stream;
   return 0;
 }
