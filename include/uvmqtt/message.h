@@ -225,6 +225,7 @@ typedef struct uvmqtt_attempt_s {
   int last_code;       /* how the attempt or connection before ended; 0: well,
                           or there was none */
   uint8_t last_reason; /* the server's, 0 when none */
+  uint64_t id; /* of this question, for uvmqtt_go; never 0, never used again */
 } uvmqtt_attempt_t;
 
 /* Where in its life a connection was. */

@@ -137,6 +137,7 @@ static bool cut_path(char **s, const char *otherwise, struct um_url *u) {
   path[-1] = '\0';
   *s = text - 1;
   u->path = path;
+  u->own_path = true;
   return um_http_legal_path(path);
 }
 

@@ -3,6 +3,7 @@
 #define UM_CLIENT_URL_H
 
 #include "net/route.h"
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -12,6 +13,7 @@ struct um_url {
   enum um_transport transport;
   char *host;           /* unix: the path, or "@name" */
   const char *path;     /* of a WebSocket, else NULL */
+  bool own_path;        /* and not the usual one */
   const char *username; /* NULL: none; percent-decoded */
   const char *password; /* NULL: none; percent-decoded */
   uint16_t port;

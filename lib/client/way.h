@@ -23,6 +23,10 @@ struct um_way {
 int um_way_read(const uvmqtt_options_t *o, const struct um_url *url,
                 struct um_way **ret);
 void um_way_done(struct um_way *w); /* wipes; NULL is fine */
+/* Headers and path, the one or the other, are from now on those of *from, where
+ * there is nothing else; NULL: none. Cannot fail. */
+void um_way_change(struct um_way **own, struct um_way **from, bool headers,
+                   bool path);
 
 /* The part of a route that is ours; *ret must live as long as it. */
 struct um_way_route {
