@@ -97,8 +97,8 @@ static void open_stream(uvmqtt_t *m) {
     return;
   }
   m->stream_closing = false;
-  um_timings_look(m);
   m->stream->ops->connect(m->stream);
+  um_timings_look(m); /* only now it has a phase */
 }
 
 /* When is only known about: those before it may leave or take their time. */
