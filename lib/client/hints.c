@@ -127,7 +127,7 @@ static const struct {
     {UV_ECONNRESET, 0, "the server reset the connection"},
     {UV_EAI_NONAME, 0, "this host name is not known"},
     {UV_EAI_NODATA, 0, "this host name has no address"},
-    {UV_EAI_AGAIN, 0, "the name server does not answer"},
+    {UV_EAI_AGAIN, 0, "the name server does not answer, or cannot now"},
     {UV_EAI_FAIL, 0, "the name server cannot answer for this host name"},
     {UV_EAI_ADDRFAMILY, 0, "this host name has no address"},
     {UV_EADDRNOTAVAIL, 0,
