@@ -13,7 +13,7 @@
 /* Making. */
 
 static void init(uvmqtt_t *m, uv_loop_t *loop, void *data) {
-  const struct um_options *o = &m->options;
+  const struct um_shared *o = m->options.shared;
   um_list_init(&m->in_loop);
   um_list_init(&m->in_dirty);
   um_list_init(&m->remotes);
@@ -51,8 +51,9 @@ int uvmqtt_new(uv_loop_t *loop, const uvmqtt_options_t *options,
     um_free(m);
     return r;
   }
-  um_session_init(&m->session, &m->options.config, &um_pump_events, m,
-                  &m->loop->pool);
+  m->options.shared = um_shared_unite(&m->loop->shared, m->options.shared);
+  um_session_init(&m->session, &m->options.shared->config, &m->options.who,
+                  &um_pump_events, m, &m->loop->pool);
   *ret = m;
   return 0;
 }
@@ -123,7 +124,7 @@ static int check_auth(const uvmqtt_t *m, uvmqtt_bytes_t data,
   if (m == NULL)
     return UV_EINVAL;
   bool starting = m->session.auth.turn == UM_AUTH_START;
-  if (m->options.auth_method == NULL)
+  if (m->options.who.auth_method == NULL)
     return UVMQTT_ENOTSUP;
   if (data.data == NULL && data.len != 0)
     return UV_EINVAL;
@@ -263,8 +264,8 @@ size_t uvmqtt_get_pending(const uvmqtt_t *m, uvmqtt_pending_t *list, size_t n) {
   if (m == NULL || m->torn_down)
     return 0;
   if (list != NULL)
-    um_pending_list(&m->session.outbox, list, n);
-  return um_pending_count(&m->session.outbox);
+    um_pending_list(m->session.outbox, list, n);
+  return um_pending_count(m->session.outbox);
 }
 
 static void add_link(const struct um_tally *t, uvmqtt_stats_t *ret) {
@@ -291,9 +292,9 @@ static void add_session(const struct um_session *s, uvmqtt_stats_t *ret) {
   ret->unknown_acks = c->unknown_acks;
   ret->duplicates = c->duplicates;
   ret->late_replies = c->late_replies;
-  ret->queued = s->outbox.n_waiting;
-  ret->inflight = s->outbox.n_inflight;
-  ret->queued_bytes = s->outbox.n_bytes;
+  ret->queued = s->outbox->n_waiting;
+  ret->inflight = s->outbox->n_inflight;
+  ret->queued_bytes = s->outbox->n_bytes;
 }
 
 int uvmqtt_get_stats(const uvmqtt_t *m, uvmqtt_stats_t *ret) {

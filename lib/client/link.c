@@ -68,9 +68,9 @@ static int make_stream(uvmqtt_t *m) {
       .loop = m->loop->uv,
       .servers = servers,
       .n_servers = servers_of(m, servers),
-      .address_timeout = m->options.address_timeout,
-      .attempt_delay = m->options.attempt_delay,
-      .resolve_timeout = m->options.resolve_timeout,
+      .address_timeout = m->options.shared->address_timeout,
+      .attempt_delay = m->options.shared->attempt_delay,
+      .resolve_timeout = m->options.shared->resolve_timeout,
       .names =
           m->lookups != NULL ? &m->lookups->names : &m->loop->resolver.names,
       .grudges = &m->loop->grudges,
@@ -134,7 +134,7 @@ static void open_link(uvmqtt_t *m) {
   um_log_attempt(m);
   if (m->closing)
     return;
-  m->connect_by = um_pump_now(m) + m->options.connect_timeout;
+  m->connect_by = um_pump_now(m) + m->options.shared->connect_timeout;
   m->deadline = m->connect_by;
   m->phase = UVMQTT_PHASE_CONNECT;
   um_prepare_ask(m);
@@ -155,7 +155,7 @@ void um_link_progress(uvmqtt_t *m) {
   int phase = m->stream->phase;
   if (m->state == UVMQTT_STATE_CONNECTING && phase != m->phase &&
       phase > UVMQTT_PHASE_CONNECT && m->phase != UVMQTT_PHASE_HANDSHAKE)
-    begin_phase(m, phase, m->options.handshake_timeout);
+    begin_phase(m, phase, m->options.shared->handshake_timeout);
 }
 
 /* The user may close or leave where he is asked; both go on from service. */
@@ -173,7 +173,7 @@ static int greet(uvmqtt_t *m) {
 
 void um_link_connected(uvmqtt_t *m) {
   um_link_progress(m);
-  begin_phase(m, UVMQTT_PHASE_HANDSHAKE, m->options.connack_timeout);
+  begin_phase(m, UVMQTT_PHASE_HANDSHAKE, m->options.shared->connack_timeout);
   int r = greet(m);
   um_timings_look(m);
   if (r)
@@ -197,7 +197,7 @@ void um_link_online(uvmqtt_t *m) {
 
 static bool was_stable(const uvmqtt_t *m, uint64_t now) {
   return m->heard_connack &&
-         now - m->online_since >= m->options.reconnect_stable;
+         now - m->online_since >= m->options.shared->reconnect_stable;
 }
 
 static int64_t next_delay(uvmqtt_t *m, int code) {
@@ -212,7 +212,7 @@ static int64_t next_delay(uvmqtt_t *m, int code) {
   bool over = code == UVMQTT_ESTORE; /* it will not be better next time */
   if (m->wanted && m->kicked && !over)
     return 1; /* left and asked for again */
-  if (!m->wanted || !m->options.reconnect || over)
+  if (!m->wanted || !m->options.shared->reconnect || over)
     return UVMQTT_OFF;
   if (redirected || (m->session.ending.retry_now && !um_verdict_is_poison(m)))
     return 1;

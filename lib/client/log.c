@@ -9,13 +9,13 @@
 void um_log(uvmqtt_t *m, uvmqtt_log_level_t level, const char *format, ...) {
   char raw[UM_LOG_MAX], text[UM_LOG_MAX];
   va_list ap;
-  if (m->options.on_log == NULL || m->closing)
+  if (m->options.shared->on_log == NULL || m->closing)
     return;
   va_start(ap, format);
   vsnprintf(raw, sizeof raw, format, ap);
   va_end(ap);
   um_text_copy(text, sizeof text, raw);
-  m->options.on_log(m, level, text);
+  m->options.shared->on_log(m, level, text);
 }
 
 void um_log_attempt(uvmqtt_t *m) {
@@ -66,7 +66,7 @@ static void describe(const uvmqtt_error_t *e, char *to, size_t size) {
 void um_log_end(uvmqtt_t *m, const uvmqtt_disconnect_t *end) {
   char why[UM_LOG_MAX - 128] = "as asked for", next[48] = "";
   const uvmqtt_error_t *e = end->error;
-  if (m->options.on_log == NULL)
+  if (m->options.shared->on_log == NULL)
     return;
   if (e->code != 0)
     describe(e, why, sizeof why);

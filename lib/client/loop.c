@@ -47,6 +47,7 @@ static struct um_loop *make(uv_loop_t *uv) {
   l->looked = uv_now(uv);
   um_list_init(&l->clients);
   um_list_init(&l->dirty);
+  um_list_init(&l->shared);
   um_handles_init(&l->handles, uv, true, l);
   um_resolver_init(&l->resolver, &l->handles);
   um_budget_init(&l->budget);
@@ -92,6 +93,7 @@ static void on_closed(void *arg) {
   struct um_loop *l = arg;
   void (*left)(struct uvmqtt_s *) = l->left;
   struct uvmqtt_s *last = l->last;
+  um_list_remove(&l->shared); /* those of the last one */
   um_pool_done(&l->pool);
   um_free(l->read_buffer);
   um_free(l->scratch);

@@ -23,7 +23,8 @@ struct um_loop {
   struct um_list link; /* in the process-wide list */
   uv_loop_t *uv;
   struct um_list clients;
-  struct um_list dirty; /* clients that want service */
+  struct um_list dirty;  /* clients that want service */
+  struct um_list shared; /* theirs, the latest first, see shared.h */
   unsigned refs;
   unsigned depth;     /* our callbacks on the stack */
   uv_thread_t thread; /* theirs, while there are any */

@@ -121,8 +121,8 @@ void um_report_state(uvmqtt_t *m, uvmqtt_state_t from) {
       .retry_in = m->state == UVMQTT_STATE_WAITING ? m->retry_in : UVMQTT_OFF,
   };
   um_log_state(m, &step);
-  if (m->options.on_state != NULL && !m->closing)
-    m->options.on_state(m, &step);
+  if (m->options.shared->on_state != NULL && !m->closing)
+    m->options.shared->on_state(m, &step);
 }
 
 void um_report_disconnect(uvmqtt_t *m, bool was_online) {
@@ -133,6 +133,6 @@ void um_report_disconnect(uvmqtt_t *m, bool was_online) {
   m->stats.losses += was_online && m->error.code != 0;
   m->stats.failures += !was_online && m->error.code != 0;
   um_log_end(m, &disconnect);
-  if (m->options.on_disconnect != NULL && !m->closing)
-    m->options.on_disconnect(m, &disconnect);
+  if (m->options.shared->on_disconnect != NULL && !m->closing)
+    m->options.shared->on_disconnect(m, &disconnect);
 }

@@ -96,9 +96,9 @@ static void ask_counters(struct player *p, struct words *w) {
 static void ask_pending(struct player *p, struct words *w) {
   static uvmqtt_pending_t list[REQUESTS_MAX];
   char text[TEXT_MAX] = "", buf[24];
-  size_t n = um_pending_list(&p->s.outbox, list, REQUESTS_MAX), at = 1;
-  if (um_pending_count(&p->s.outbox) != n)
-    player_fail(p, "%zu are counted", um_pending_count(&p->s.outbox));
+  size_t n = um_pending_list(p->s.outbox, list, REQUESTS_MAX), at = 1;
+  if (um_pending_count(p->s.outbox) != n)
+    player_fail(p, "%zu are counted", um_pending_count(p->s.outbox));
   bool same = n == w->n - 1;
   for (size_t i = 0; i < n; i++) {
     char one[32];
@@ -111,6 +111,13 @@ static void ask_pending(struct player *p, struct words *w) {
     player_fail(p, "pending are%s", text);
 }
 
+/* "outbox none" or "outbox open": is there memory for one? */
+static void ask_outbox(struct player *p, struct words *w) {
+  bool want = strcmp(w->word[1], "open") == 0;
+  if ((p->s.outbox != um_outbox_none()) != want)
+    player_fail(p, "outbox is %s", want ? "none" : "open");
+}
+
 static const struct {
   const char *word;
   void (*ask)(struct player *, struct words *);
@@ -120,6 +127,7 @@ static const struct {
     {"flushed", ask_flushed},     {"version", ask_version},
     {"retry_now", ask_retry_now}, {"counters", ask_counters},
     {"server", ask_server},       {"pending", ask_pending},
+    {"outbox", ask_outbox},
 };
 
 bool question_ask(struct player *p, const char *line) {

@@ -14,6 +14,7 @@
 struct stage {
   struct um_session session;
   struct um_session_config config;
+  struct um_identity who;
   uint64_t now;
   char log[TEXT_MAX];
   bool quiet; /* no log */

@@ -18,6 +18,7 @@ SUITE(bounds);
 
 static struct um_session s;
 static struct um_session_config config;
+static struct um_identity who;
 static uint64_t n_messages;
 static void (*inspect)(const uvmqtt_message_t *m);
 static size_t before; /* bytes held when the attack began */
@@ -58,15 +59,15 @@ static void say(const char *line) {
 }
 
 static void begin(uint8_t version, uint32_t packet_max) {
-  config = (struct um_session_config){.client_id = "c",
-                                      .version = (uvmqtt_protocol_t)version,
+  who = (struct um_identity){.client_id = "c"};
+  config = (struct um_session_config){.version = (uvmqtt_protocol_t)version,
                                       .keep_alive = 60,
                                       .receive_maximum = 64,
                                       .topic_alias_maximum = 8,
                                       .maximum_packet_size = packet_max};
   n_messages = 0;
   inspect = NULL;
-  um_session_init(&s, &config, &events, NULL, NULL);
+  um_session_init(&s, &config, &who, &events, NULL, NULL);
   cr_assert_eq(um_session_up(&s, CLOCK_START), 0);
   drop_out();
   say("CONNACK");

@@ -17,6 +17,7 @@ SUITE(chunk);
 
 static struct um_session s;
 static struct um_session_config config;
+static struct um_identity who;
 static const uint8_t *fed; /* the chunk being read */
 static size_t fed_len;
 static size_t n_parts, n_bytes, n_last, n_aborted, n_messages;
@@ -100,8 +101,8 @@ static void go_online(void) {
 }
 
 static void open_session(void) {
-  config = (struct um_session_config){.client_id = "c",
-                                      .version = UVMQTT_VERSION_5,
+  who = (struct um_identity){.client_id = "c"};
+  config = (struct um_session_config){.version = UVMQTT_VERSION_5,
                                       .mode = UVMQTT_SESSION_RESUME,
                                       .session_expiry = 300,
                                       .receive_maximum = 64,
@@ -109,7 +110,7 @@ static void open_session(void) {
                                       .queue_messages = 10,
                                       .queue_bytes = 1024,
                                       .chunk_threshold = 1000};
-  um_session_init(&s, &config, &events, NULL, NULL);
+  um_session_init(&s, &config, &who, &events, NULL, NULL);
   go_online();
 }
 

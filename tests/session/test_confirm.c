@@ -14,6 +14,7 @@ SUITE(confirm);
 
 static struct um_session s;
 static struct um_session_config config;
+static struct um_identity who;
 static struct um_session_events events;
 static uint64_t tokens[OPEN_MAX + 1];
 static size_t n_tokens;
@@ -38,8 +39,8 @@ static void take_out(void) {
 }
 
 static void open_session(uvmqtt_protocol_t version) {
-  config = (struct um_session_config){.client_id = "c",
-                                      .version = version,
+  who = (struct um_identity){.client_id = "c"};
+  config = (struct um_session_config){.version = version,
                                       .mode = UVMQTT_SESSION_RESUME,
                                       .session_expiry = 300,
                                       .receive_maximum = 64,
@@ -49,7 +50,7 @@ static void open_session(uvmqtt_protocol_t version) {
                                       .manual_ack = true};
   events.connected = on_connected;
   events.message = on_message;
-  um_session_init(&s, &config, &events, NULL, NULL);
+  um_session_init(&s, &config, &who, &events, NULL, NULL);
   cr_assert_eq(um_session_up(&s, CLOCK_START), 0);
   take_out();
   uint8_t connack[] = {0x20, 3, 0, 0, 0};

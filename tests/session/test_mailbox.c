@@ -34,7 +34,7 @@ static void expect_own(const char *client_id, const char *connack,
                        const char *topic) {
   char line[TEXT_MAX];
   stage_open(&st, 5);
-  st.config.client_id = client_id;
+  st.who.client_id = client_id;
   ask("r", 0, 0); /* before anything is known */
   stage_online(&st, connack);
   snprintf(line, sizeof line, "SUBSCRIBE id=1 filters=%s:2", topic);

@@ -120,7 +120,7 @@ Test(requester, takes_no_answer_before_it_has_asked) {
   stage_begin(&st);
   stage_request(&st, "r", "service", 0, NULL, 0, &id);
   for (size_t i = 0; i < 8; i++) {
-    st.correlation[i] = (uint8_t)(st.config.seed >> (56 - 8 * i));
+    st.correlation[i] = (uint8_t)(st.who.seed >> (56 - 8 * i));
     st.correlation[i + 8] = (uint8_t)(id >> (56 - 8 * i));
   }
   st.correlation_len = UM_CORRELATION_SIZE;

@@ -109,6 +109,7 @@ Test(session, the_player_sees_what_no_line_names_and_what_does_not_come) {
 
 static struct um_session s;
 static struct um_session_config config;
+static struct um_identity who;
 static struct um_session_events events;
 static size_t n_completed;
 static int last_status;
@@ -154,8 +155,8 @@ static void take_out(void) {
 
 /* Up, with a CONNACK of these bytes. */
 static void begin(const uint8_t *connack, size_t len) {
-  config = (struct um_session_config){.client_id = "c",
-                                      .version = UVMQTT_VERSION_5,
+  who = (struct um_identity){.client_id = "c"};
+  config = (struct um_session_config){.version = UVMQTT_VERSION_5,
                                       .receive_maximum = 10,
                                       .maximum_packet_size = 1000,
                                       .session_expiry = 1,
@@ -164,7 +165,7 @@ static void begin(const uint8_t *connack, size_t len) {
   events = (struct um_session_events){.connected = on_connected,
                                       .completed = on_completed,
                                       .notice = on_notice};
-  um_session_init(&s, &config, &events, NULL, NULL);
+  um_session_init(&s, &config, &who, &events, NULL, NULL);
   cr_assert_eq(um_session_up(&s, CLOCK_START), 0);
   take_out();
   feed(connack, len);
