@@ -45,7 +45,8 @@ UVMQTT_EXTERN int uvmqtt_new(uv_loop_t *loop, const uvmqtt_options_t *options,
  * delays until uvmqtt_disconnect or uvmqtt_close. Each step is reported to
  * on_state, each end to on_disconnect, each success to on_connect. Calling it
  * again while online or connecting does nothing; while waiting for the next
- * attempt it tries at once. UV_EINVAL (m is NULL), UV_ECANCELED (closing). */
+ * attempt it tries at once. Inside on_disconnect it does not: there it only
+ * says to go on trying. UV_EINVAL (m is NULL), UV_ECANCELED (closing). */
 UVMQTT_EXTERN int uvmqtt_connect(uvmqtt_t *m);
 
 /* What uvmqtt_go changes, for this attempt and those to come. What is NULL (and

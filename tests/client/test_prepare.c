@@ -167,6 +167,28 @@ Test(prepare, a_refusal_is_a_failed_attempt) {
   rig_close(&r);
 }
 
+static void connect_again(struct guest *g) {
+  guest_connect(g);
+}
+
+/* Who connects again whenever he hears of an end retries nothing at speed. */
+Test(prepare, a_refused_attempt_is_not_made_again_at_once) {
+  static const int64_t most[] = {0, UVMQTT_OFF};
+  uvmqtt_change_t refusal = {UVMQTT_CHANGE_INIT, .refuse = UVMQTT_EAUTH};
+  for (size_t i = 0; i < 2; i++) {
+    begin_with((uvmqtt_options_t){.reconnect_max = most[i]});
+    answers = true;
+    at_once = &refusal;
+    r.g.on[DISCONNECTED] = connect_again;
+    guest_connect(&r.g);
+    UNTIL(&r, r.g.n[DISCONNECTED] == 1);
+    rig_rest(&r, 20);
+    cr_expect_eq(asked, 1);
+    cr_expect_eq(uvmqtt_state(r.g.m), UVMQTT_STATE_WAITING);
+    rig_close(&r);
+  }
+}
+
 Test(prepare, what_cannot_be_leaves_the_question_open) {
   static const uvmqtt_header_t bad_header = {"A", "b\r\nC: d"};
   uvmqtt_message_t bad_will = {.topic = "a/#"};
