@@ -253,7 +253,7 @@ typedef enum {
 typedef struct uvmqtt_error_s {
   int code;             /* negative; 0 when nothing went wrong */
   uvmqtt_phase_t phase; /* when it happened */
-  const char *address;  /* "127.0.0.1:1883", "" when none was reached */
+  const char *address;  /* "127.0.0.1:1883", "" when none was tried */
   const char *hint;     /* what a person can do about it: one sentence */
 
   /* MQTT: CONNACK or DISCONNECT */

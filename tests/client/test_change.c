@@ -1,4 +1,6 @@
 /* What .on_before_connect changes of a WebSocket's handshake. */
+#include "base/alloc.h"
+#include "client/client.h"
 #include "rig.h"
 #include "support/suite.h"
 #include <stdio.h>
@@ -54,6 +56,14 @@ static void change_it(uvmqtt_t *m, const uvmqtt_attempt_t *attempt) {
 }
 
 /* Refused, so that there is another one. */
+static bool wondering; /* the question is open */
+
+static void wonder(uvmqtt_t *m, const uvmqtt_attempt_t *attempt) {
+  (void)m;
+  (void)attempt;
+  wondering = true;
+}
+
 static void next_attempt(struct rig *r) {
   unsigned ended = r->g.n[DISCONNECTED];
   answer(r, "HTTP/1.1 503 Busy\r\n\r\n");
@@ -151,5 +161,83 @@ Test(change, headers_wait_for_a_url_that_is_a_websocket) {
   cr_assert_eq(guest_connect(&r.g), 0);
   UNTIL(&r, heard("\r\n\r\n"));
   cr_expect(heard("\r\nX-A: 1\r\n"));
+  end(&r);
+}
+
+/* Nothing is freed as it was. */
+
+#define SECRET "b87fe5"
+static const void *secrets[4]; /* where they lie in the client */
+static unsigned n_secrets, n_freed, n_left;
+
+static void on_free(const void *p) {
+  for (unsigned i = 0; i < n_secrets; i++) {
+    if (p != secrets[i])
+      continue;
+    n_freed++;
+    n_left += memcmp(p, "\0\0\0\0", 4) != 0;
+  }
+}
+
+Test(change, headers_and_path_that_are_no_more_are_wiped) {
+  static const uvmqtt_header_t old = {SECRET "-name", SECRET "-value"};
+  static const uvmqtt_header_t fresh = {"X-New", "1"};
+  uvmqtt_change_t change = {UVMQTT_CHANGE_INIT, .ws_path = "/new",
+                            .ws_headers = &fresh, .n_ws_headers = 1};
+  struct rig r;
+  uvmqtt_options_t o = {UVMQTT_OPTIONS_INIT, .on_before_connect = wonder,
+                        .ws_path = "/" SECRET, .ws_headers = &old,
+                        .n_ws_headers = 1};
+  begin(&r);
+  wondering = false;
+  go(&r, "ws", &o);
+  UNTIL(&r, wondering);
+  const struct um_way *way = r.g.m->options.way;
+  secrets[n_secrets++] = way->ws_path;
+  secrets[n_secrets++] = way->headers[0].name;
+  secrets[n_secrets++] = way->headers[0].value;
+  um_alloc_watch(on_free);
+  cr_assert_eq(uvmqtt_go(r.g.m, &change), 0);
+  um_alloc_watch(NULL);
+  cr_expect_eq(n_freed, n_secrets);
+  cr_expect_eq(n_left, 0);
+  end(&r);
+}
+
+/* The n-th allocation fails, for each n: all changes, or nothing does. */
+Test(change, without_memory_nothing_has_changed) {
+  static const uvmqtt_header_t old = {"X-Old", "1"}, fresh = {"X-New", "1"};
+  static const uvmqtt_message_t will = {.topic = "w"};
+  struct rig r;
+  char url[64];
+  int result = UV_ENOMEM;
+  begin(&r);
+  snprintf(url, sizeof url, "ws://127.0.0.1:%u/url", (unsigned)r.b.port);
+  const uvmqtt_change_t change = {UVMQTT_CHANGE_INIT,   .url = url,
+                                  .username = "u",      .password = {"p", 1},
+                                  .will = &will,        .ws_path = "/new",
+                                  .ws_headers = &fresh, .n_ws_headers = 1};
+  uvmqtt_options_t o = {UVMQTT_OPTIONS_INIT, .on_before_connect = wonder,
+                        .ws_path = "/old", .ws_headers = &old,
+                        .n_ws_headers = 1};
+  wondering = false;
+  go(&r, "ws", &o);
+  UNTIL(&r, wondering);
+  for (uint64_t n = 1; result == UV_ENOMEM; n++) {
+    const struct um_way *way = r.g.m->options.way;
+    um_alloc_fail_at(n, false);
+    result = uvmqtt_go(r.g.m, &change);
+    um_alloc_fail_at(0, false);
+    if (result == 0)
+      break;
+    cr_assert_eq(result, UV_ENOMEM);
+    cr_assert_eq(r.g.m->options.way, way);
+    cr_assert_str_eq(way->ws_path, "/old");
+    cr_assert_str_eq(way->headers[0].name, "X-Old");
+    cr_assert_lt(n, 100);
+  }
+  UNTIL(&r, heard("\r\n\r\n"));
+  cr_expect(heard("GET /new HTTP") && heard("\r\nX-New: 1\r\n"));
+  cr_expect(!heard("X-Old"));
   end(&r);
 }
