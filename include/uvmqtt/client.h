@@ -460,7 +460,8 @@ typedef void (*uvmqtt_close_cb)(void *arg);
  * that are not done complete with UV_ECANCELED in the order they were made,
  * on_* stay silent, cb (may be NULL) is the last thing you hear; m is gone when
  * it was called and the loop holds no handle of ours. m may be NULL: nothing
- * happens. */
+ * happens. A look-up that the system's resolver is busy with cannot be called
+ * back: until it ends uv_run goes on, and uv_loop_close says UV_EBUSY. */
 UVMQTT_EXTERN void uvmqtt_close(uvmqtt_t *m, uvmqtt_close_cb cb, void *arg);
 
 /* For a host that ends with uv_walk: 1 when the handle belongs to a client of

@@ -171,8 +171,8 @@ typedef struct uvmqtt_options_s {
                                 Something else is UV_EINVAL */
   const char *interface;     /* SO_BINDTODEVICE, 1 to 15 bytes; Linux only, else
                                 connecting fails with UV_ENOTSUP. NULL: any */
-  uint32_t tcp_keepalive;    /* s until the first probe, default 0: none; MQTT
-                                has its own */
+  uint32_t tcp_keepalive;    /* s until the first probe, up to 32,767, default
+                                0: none; MQTT has its own */
   uint32_t tcp_user_timeout; /* ms that bytes may stay unacknowledged before the
                                 kernel gives up; Linux only. Default 0: the
                                 system's */

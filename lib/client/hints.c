@@ -166,6 +166,9 @@ static const struct {
      "HTTP?"},
     {UV_ETIMEDOUT, UVMQTT_PHASE_HANDSHAKE,
      "no CONNACK in time; is this an MQTT port, and does it want TLS?"},
+    {UV_ETIMEDOUT, UVMQTT_PHASE_ONLINE,
+     "what was sent was not confirmed in time; the server or the network is "
+     "gone"},
     {UV_EINVAL, UVMQTT_PHASE_CONNECT,
      "this system does not connect to such an address; one that begins with "
      "fe80 needs an interface, as in fe80::1%eth0"},

@@ -56,6 +56,7 @@ Test(hints, a_code_may_mean_different_things_in_different_phases) {
       {UV_EOF, UVMQTT_PHASE_PROXY, "the proxy closed"},
       {UV_ECONNREFUSED, UVMQTT_PHASE_CONNECT, "nothing listens"},
       {UV_ECONNREFUSED, UVMQTT_PHASE_PROXY, "of the proxy"},
+      {UV_ETIMEDOUT, UVMQTT_PHASE_ONLINE, "network is gone"},
       {UV_EMFILE, UVMQTT_PHASE_CONNECT, "ulimit"},
       {UV_EADDRNOTAVAIL, UVMQTT_PHASE_CONNECT, ".bind_address"},
       {UV_ENODEV, UVMQTT_PHASE_CONNECT, ".interface"},
