@@ -155,7 +155,9 @@ static const struct {
 } by_phase[] = {
     {UV_ETIMEDOUT, UVMQTT_PHASE_PREPARE,
      ".on_before_connect was not answered with uvmqtt_go in time"},
-    {UV_ETIMEDOUT, UVMQTT_PHASE_RESOLVE, "the name server does not answer"},
+    {UV_ETIMEDOUT, UVMQTT_PHASE_RESOLVE,
+     "nobody says in time which address this host has: neither the name server "
+     "nor .on_resolve, if that is used"},
     {UV_ETIMEDOUT, UVMQTT_PHASE_TLS,
      "no TLS handshake in time; does this port speak TLS?"},
     {UV_ETIMEDOUT, UVMQTT_PHASE_PROXY,
