@@ -341,7 +341,8 @@ typedef struct uvmqtt_options_s {
 
   /* Comes at the beginning of each attempt, before anything is looked up or
    * opened, and must be answered with uvmqtt_go: there, or later, when what is
-   * needed has been fetched (a fresh token, ...). Until then the client is
+   * needed has been fetched (a fresh token, ...); then say the id of the
+   * question, as there may be a newer one. Until then the client is
    * UVMQTT_STATE_CONNECTING in UVMQTT_PHASE_PREPARE; connect_timeout runs.
    * NULL: nobody is asked. */
   uvmqtt_before_connect_cb on_before_connect;
