@@ -149,9 +149,10 @@ typedef struct uvmqtt_options_s {
   const char *url;
 
   /* Further servers, as URLs of the same scheme as url (else UVMQTT_EURL): host
-   * and port only, everything else is that of url and of these options; at
-   * most UVMQTT_SERVERS_MAX. The servers are taken for equal: the session is
-   * expected at whichever is reached, and so is the MQTT version spoken.
+   * and port, and the path of a WebSocket if there is one; everything else is
+   * that of url and of these options; at most UVMQTT_SERVERS_MAX. The servers
+   * are taken for equal: the session is expected at whichever is reached, and
+   * so is the MQTT version spoken.
    *
    * Each attempt begins with url and takes the servers in order: two addresses
    * of each (one IPv6, one IPv4, where there are) and then the next two, at

@@ -13,8 +13,8 @@ enum um_prepare_state {
 };
 
 struct um_prepare {
+  uint64_t id; /* of the latest question */
   enum um_prepare_state state;
-  uint64_t id;   /* of the latest question */
   int verdict;   /* of the answer: 0, or why there is no attempt */
   int last_code; /* how the last attempt or connection ended */
   uint8_t last_reason;

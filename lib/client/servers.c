@@ -54,7 +54,10 @@ static struct um_server server_of(const struct um_url *url) {
 size_t um_servers_list(const struct um_url *first, const struct um_servers *s,
                        struct um_server ret[UM_SERVERS_MAX]) {
   ret[0] = server_of(first);
-  for (size_t i = 0; i < s->n; i++)
+  for (size_t i = 0; i < s->n; i++) {
     ret[i + 1] = server_of(&s->urls[i]);
+    if (!s->urls[i].own_path)
+      ret[i + 1].path = first->path;
+  }
   return s->n + 1;
 }

@@ -13,11 +13,11 @@ struct um_url {
   enum um_transport transport;
   char *host;           /* unix: the path, or "@name" */
   const char *path;     /* of a WebSocket, else NULL */
-  bool own_path;        /* and not the usual one */
   const char *username; /* NULL: none; percent-decoded */
   const char *password; /* NULL: none; percent-decoded */
   uint16_t port;
   uint16_t default_port; /* of its scheme */
+  bool own_path;         /* and not the usual one */
 };
 
 /* 0, UVMQTT_EURL, UVMQTT_EPATH or UM_ENOMEM. */

@@ -145,6 +145,27 @@ Test(change, the_path_of_a_new_url_counts) {
   end(&r);
 }
 
+/* Further servers are reached as the url says, unless they say themselves. */
+Test(change, servers_without_a_path_have_that_of_the_url) {
+  static const char *const paths[] = {"", "/own"};
+  static const char *const asked_for[] = {"GET /url HTTP", "GET /own HTTP"};
+  for (size_t i = 0; i < 2; i++) {
+    struct rig r;
+    char server[64];
+    const char *servers[] = {server};
+    begin(&r);
+    snprintf(server, sizeof server, "ws://127.0.0.1:%u%s", (unsigned)r.b.port,
+             paths[i]);
+    uvmqtt_options_t o = {UVMQTT_OPTIONS_INIT, .url = "ws://127.0.0.1:1/url",
+                          .servers = servers, .n_servers = 1};
+    guest_open(&r, &r.g, &o);
+    cr_assert_eq(guest_connect(&r.g), 0);
+    UNTIL(&r, heard("\r\n\r\n"));
+    cr_expect(heard(asked_for[i]), "%s", asked_for[i]);
+    end(&r);
+  }
+}
+
 /* Kept meanwhile. */
 Test(change, headers_wait_for_a_url_that_is_a_websocket) {
   static const uvmqtt_header_t header = {"X-A", "1"};
