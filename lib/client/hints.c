@@ -171,6 +171,8 @@ static const struct {
     {UV_ETIMEDOUT, UVMQTT_PHASE_ONLINE,
      "what was sent was not confirmed in time; the server or the network is "
      "gone"},
+    {UV_ENOENT, UVMQTT_PHASE_CONNECT,
+     "there is no such unix socket; is the server running?"},
     {UV_EINVAL, UVMQTT_PHASE_CONNECT,
      "this system does not connect to such an address; one that begins with "
      "fe80 needs an interface, as in fe80::1%eth0"},

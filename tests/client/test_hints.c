@@ -58,6 +58,7 @@ Test(hints, a_code_may_mean_different_things_in_different_phases) {
       {UV_ECONNREFUSED, UVMQTT_PHASE_PROXY, "of the proxy"},
       {UV_ETIMEDOUT, UVMQTT_PHASE_ONLINE, "network is gone"},
       {UV_EMFILE, UVMQTT_PHASE_CONNECT, "ulimit"},
+      {UV_ENOENT, UVMQTT_PHASE_CONNECT, "no such unix socket"},
       {UV_EADDRNOTAVAIL, UVMQTT_PHASE_CONNECT, ".bind_address"},
       {UV_ENODEV, UVMQTT_PHASE_CONNECT, ".interface"},
       {UV_ENODEV, UVMQTT_PHASE_RESOLVE, "no such network interface"},
