@@ -12,12 +12,11 @@
 
 /* Making. */
 
-static void init(uvmqtt_t *m, uv_loop_t *loop, void *data) {
+static void init(uvmqtt_t *m, void *data) {
   const struct um_shared *o = m->options.shared;
   um_list_init(&m->in_loop);
   um_list_init(&m->in_dirty);
   um_list_init(&m->remotes);
-  um_handles_init(&m->handles, loop, false, m);
   m->backoff.min = o->reconnect_min;
   m->backoff.max = o->reconnect_max;
   m->data = data;
@@ -41,7 +40,7 @@ int uvmqtt_new(uv_loop_t *loop, const uvmqtt_options_t *options,
   }
   bool has_data =
       options->size >= offsetof(uvmqtt_options_t, data) + sizeof(void *);
-  init(m, loop, has_data ? options->data : NULL);
+  init(m, has_data ? options->data : NULL);
   r = um_lookups_make(m);
   if (r == 0)
     r = um_loop_join(loop, m, &m->loop);
@@ -51,9 +50,10 @@ int uvmqtt_new(uv_loop_t *loop, const uvmqtt_options_t *options,
     um_free(m);
     return r;
   }
+  um_handles_init(&m->handles, &m->loop->turns, false, m);
   m->options.shared = um_shared_unite(&m->loop->shared, m->options.shared);
   um_session_init(&m->session, &m->options.shared->config, &m->options.who,
-                  &um_pump_events, m, &m->loop->pool);
+                  &um_pump_events, m, &m->loop->commons);
   *ret = m;
   return 0;
 }
@@ -245,7 +245,8 @@ uvmqtt_state_t uvmqtt_state(const uvmqtt_t *m) {
 }
 
 const uvmqtt_error_t *uvmqtt_last_error(const uvmqtt_t *m) {
-  return &m->error;
+  return m->last.code == 0 ? &um_report_none
+                           : um_report_last(m, &m->loop->error);
 }
 
 void *uvmqtt_get_data(const uvmqtt_t *m) {
@@ -283,12 +284,12 @@ static void add_link(const struct um_tally *t, uvmqtt_stats_t *ret) {
 }
 
 static void add_session(const struct um_session *s, uvmqtt_stats_t *ret) {
-  const struct um_session_counters *c = &s->counters;
-  memcpy(ret->sent, c->sent, sizeof ret->sent);
-  memcpy(ret->received, c->received, sizeof ret->received);
+  const struct um_counters *c = &s->counters;
+  um_counters_list(c, UM_SENT, ret->sent);
+  um_counters_list(c, UM_RECEIVED, ret->received);
   ret->ping_rtt = c->ping_rtt;
-  ret->packets_sent = c->packets_sent;
-  ret->packets_received = c->packets_received;
+  ret->packets_sent = um_counters_total(c, UM_SENT);
+  ret->packets_received = um_counters_total(c, UM_RECEIVED);
   ret->unknown_acks = c->unknown_acks;
   ret->duplicates = c->duplicates;
   ret->late_replies = c->late_replies;

@@ -65,7 +65,7 @@ static int make_stream(uvmqtt_t *m) {
   struct um_server servers[UM_SERVERS_MAX];
   struct um_way_route way;
   struct um_route route = {
-      .loop = m->loop->uv,
+      .turns = &m->loop->turns,
       .servers = servers,
       .n_servers = servers_of(m, servers),
       .address_timeout = m->options.shared->address_timeout,
@@ -123,7 +123,6 @@ static void open_link(uvmqtt_t *m) {
   m->attempt = m->was_stable ? 1 : m->attempt + 1;
   m->was_stable = false;
   m->stats.attempts++;
-  m->address[0] = '\0';
   m->n_first = 0;
   um_prepare_note(m);
   um_report_clear(m);
@@ -150,7 +149,6 @@ static void begin_phase(uvmqtt_t *m, int phase, uint32_t ms) {
 }
 
 void um_link_progress(uvmqtt_t *m) {
-  memcpy(m->address, m->stream->address, sizeof m->address);
   um_timings_look(m);
   int phase = m->stream->phase;
   if (m->state == UVMQTT_STATE_CONNECTING && phase != m->phase &&
@@ -184,7 +182,7 @@ void um_link_connected(uvmqtt_t *m) {
 
 void um_link_online(uvmqtt_t *m) {
   m->heard_connack = true;
-  um_grudge_forget(&m->loop->grudges, m->address);
+  um_grudge_forget(&m->loop->grudges, m->stream->address);
   m->online_since = um_pump_now(m);
   m->stats.connects++;
   enter(m, UVMQTT_STATE_ONLINE);
@@ -228,7 +226,7 @@ static void remember_failure(uvmqtt_t *m, bool left) {
                  m->session.state != UM_SESSION_DOWN;
   if (reached && !left && !m->session.ending.retry_now &&
       m->state == UVMQTT_STATE_CONNECTING)
-    um_grudge_bear(&m->loop->grudges, m->address, um_pump_now(m));
+    um_grudge_bear(&m->loop->grudges, m->stream->address, um_pump_now(m));
 }
 
 /* Says the last word, if there is one, and cuts. */
@@ -251,7 +249,7 @@ static void decide(uvmqtt_t *m, int code) {
 /* Wanted again by a uvmqtt_connect that came while it ended: not at speed
  * either. */
 static void choose_delay(uvmqtt_t *m) {
-  enum um_backoff_class c = um_backoff_class_of(m->error.code, m->error.reason);
+  enum um_backoff_class c = um_backoff_class_of(m->last.code, m->last.reason);
   if (m->retry_in == UVMQTT_OFF)
     m->retry_in = (int64_t)um_backoff_next(&m->backoff, c, random64());
 }
@@ -309,7 +307,7 @@ void um_link_rest(uvmqtt_t *m) {
 }
 
 static void wait_or_rest(uvmqtt_t *m) {
-  bool at_once = m->kicked || m->error.code == 0; /* we left: no back-off */
+  bool at_once = m->kicked || m->last.code == 0; /* we left: no back-off */
   if (m->wanted && at_once)
     open_link(m);
   else
@@ -319,12 +317,10 @@ static void wait_or_rest(uvmqtt_t *m) {
 void um_link_closed(uvmqtt_t *m) {
   m->stream = NULL;
   m->stream_closing = false;
-  if (!m->torn_down) {
-    if (!m->leave.draining)
-      um_leave_finish(m, 0);
-    if (!m->closing)
-      wait_or_rest(m);
-  }
+  if (!m->closing && !m->leave.draining)
+    um_leave_finish(m, 0);
+  if (!m->closing)
+    wait_or_rest(m);
   um_loop_mark(m->loop, m);
 }
 

@@ -34,7 +34,7 @@ void um_log_online(uvmqtt_t *m, const uvmqtt_connack_t *c) {
          " ms (prepare %" PRIu32 ", resolve %" PRIu32 ", connect %" PRIu32
          ", proxy %" PRIu32 ", TLS %" PRIu32 ", WebSocket %" PRIu32
          ", handshake %" PRIu32 ")",
-         m->address, c->version == 5 ? "5.0" : "3.1.1",
+         m->stream->address, c->version == 5 ? "5.0" : "3.1.1",
          c->session_present ? "resumed" : "new", c->keep_alive, t->total,
          t->prepare, t->resolve, t->connect, t->proxy, t->tls, t->websocket,
          t->handshake);

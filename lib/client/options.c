@@ -153,7 +153,7 @@ static int read_tls(const uvmqtt_options_t *o, struct um_options *ret) {
 
 static int read_all(const uvmqtt_options_t *o, struct um_options *ret) {
   static int (*const steps[])(const uvmqtt_options_t *, struct um_options *) = {
-      read_shared,  read_url,        read_way,      read_tls,
+      read_shared,    read_url,        read_way,      read_tls,
       read_client_id, read_username,   read_password, read_auth,
       read_will,      read_properties, read_seed,
   };

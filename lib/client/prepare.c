@@ -8,8 +8,8 @@
 #define HOST_SIZE 256u /* a name has up to 253 bytes, a path less */
 
 void um_prepare_note(uvmqtt_t *m) {
-  m->prepare.last_code = m->error.code;
-  m->prepare.last_reason = m->error.reason;
+  m->prepare.last_code = m->last.code;
+  m->prepare.last_reason = m->last.reason;
 }
 
 void um_prepare_forget(uvmqtt_t *m) {

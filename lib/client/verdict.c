@@ -2,6 +2,7 @@
 
 #include "client/client.h"
 #include "client/pump.h"
+#include "client/report.h"
 
 #define POISON_AFTER 5u    /* in a row ended by violations ... */
 #define DISPLACED_AFTER 3u /* in a row cut by the peer ... */
@@ -64,7 +65,8 @@ static enum um_backoff_class own_verdict(const uvmqtt_t *m, int code) {
 enum um_backoff_class um_verdict(uvmqtt_t *m, int code) {
   enum um_backoff_class own = own_verdict(m, code);
   uvmqtt_retry_t proposed = um_backoff_public(own), said = proposed;
+  uvmqtt_error_t room;
   if (m->options.shared->on_retry != NULL && !m->closing)
-    said = m->options.shared->on_retry(m, &m->error, proposed);
+    said = m->options.shared->on_retry(m, um_report_last(m, &room), proposed);
   return said == proposed ? own : um_backoff_of(said);
 }

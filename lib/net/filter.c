@@ -367,7 +367,7 @@ int um_filter_init(struct um_filter *f, const struct um_filter_ops *own,
   f->stream.deadline = UINT64_MAX;
   f->own = own;
   f->phase = phase;
-  um_handles_init(&f->handles, route->loop, route->unref, f);
+  um_handles_init(&f->handles, route->turns, route->unref, f);
   um_buf_init(&f->out, SIZE_MAX, NULL);
   um_buf_init(&f->in, IN_MAX, NULL);
   return um_chain_below(route, below, &filter_up, f, &f->below);

@@ -334,8 +334,8 @@ static void conclude(struct ws *w) {
 }
 
 static void receive(struct ws *w, uint8_t *data, size_t len) {
-  w->verdict =
-      um_ws_frames_take(&w->frames, uv_now(w->f.handles.loop), data, len);
+  w->verdict = um_ws_frames_take(&w->frames, uv_now(w->f.handles.turns->loop),
+                                 data, len);
   hand_up(w);
   if (um_filter_reading(&w->f))
     conclude(w);

@@ -155,7 +155,7 @@ int um_recv_publish(struct um_session *s, struct um_packet *p) {
   /* whatever comes of the message: the alias counts from now on */
   int r = p->n_properties == 0
               ? 0
-              : um_alias_in_resolve(&s->alias_in, &s->scratch, p);
+              : um_alias_in_resolve(&s->alias_in, &s->commons->scratch, p);
   if (r)
     return r;
   if (s->frame.payload_left != 0)

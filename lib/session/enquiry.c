@@ -74,7 +74,6 @@ struct um_request *um_enquiry_find(const struct um_session *s, uint64_t id) {
 struct um_request *um_enquiry_find_correlated(const struct um_session *s,
                                               uvmqtt_bytes_t data) {
   uint64_t id;
-  return um_correlation_read(data, s->who->seed, &id)
-             ? um_enquiry_find(s, id)
-             : NULL;
+  return um_correlation_read(data, s->who->seed, &id) ? um_enquiry_find(s, id)
+                                                      : NULL;
 }

@@ -13,8 +13,7 @@ static int put(struct um_session *s, struct um_buf *to,
   int r = um_encode(to, s->version, p);
   if (r)
     return r;
-  s->counters.packets_sent++;
-  s->counters.sent[p->type]++;
+  um_counters_packet(&s->counters, UM_SENT, p->type);
   if (to == &s->out) { /* else held back: counts when it is released */
     s->appended += s->out.len - before;
     um_keepalive_sent(&s->keepalive, s->now);

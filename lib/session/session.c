@@ -22,7 +22,7 @@ void um_session_init(struct um_session *s,
                      const struct um_session_config *config,
                      const struct um_identity *who,
                      const struct um_session_events *events, void *up,
-                     struct um_pool *pool) {
+                     struct um_commons *commons) {
   memset(s, 0, sizeof *s);
   s->config = config;
   s->who = who;
@@ -30,8 +30,8 @@ void um_session_init(struct um_session *s,
   s->up = up;
   um_session_new_server(s);
   s->next_id = 1;
-  s->scratch.from = UM_SERVER;
-  um_buf_init(&s->out, NO_PACKET_MAX, pool);
+  s->commons = commons;
+  um_buf_init(&s->out, NO_PACKET_MAX, &commons->out);
   um_frame_init(&s->frame, s->version, config->maximum_packet_size);
   um_journal_init(&s->journal, events->commit, up, &s->out, NO_PACKET_MAX);
   s->outbox = um_outbox_none();
@@ -53,7 +53,6 @@ void um_session_done(struct um_session *s) {
   um_journal_done(&s->journal);
   um_frame_done(&s->frame);
   um_later_drop(s);
-  um_scratch_done(&s->scratch);
   um_buf_done(&s->out);
   um_alias_in_close(&s->alias_in);
   um_alias_out_close(&s->alias_out);
@@ -107,7 +106,7 @@ int um_session_up(struct um_session *s, uint64_t now) {
   s->appended = s->taken = s->ping_end = 0;
   um_session_opening(s);
   um_alias_in_open(&s->alias_in, topic_alias_maximum(s));
-  s->scratch.version = s->frame.version = s->version;
+  s->frame.version = s->version;
   um_frame_limit(&s->frame, s->config->maximum_packet_size);
   um_frame_parts_above(&s->frame, s->config->chunk_threshold);
   int r = um_greet_send(s);
@@ -219,7 +218,10 @@ static bool may_tell(const struct um_session *s, const struct um_packet *p) {
 
 static int decode(struct um_session *s, struct um_span frame,
                   struct um_packet *ret) {
-  int r = um_decode(frame, &s->scratch, ret);
+  struct um_scratch *scratch = &s->commons->scratch;
+  scratch->version = s->version;
+  scratch->from = UM_SERVER;
+  int r = um_decode(frame, scratch, ret);
   if (s->config->trace)
     um_trace_received(s, frame, ret, r);
   return r == 0 && !may_tell(s, ret) ? UVMQTT_EPROTOCOL : r;
@@ -234,8 +236,7 @@ static int receive_311_connack(struct um_session *s, struct um_span frame) {
 
 static int receive(struct um_session *s, struct um_span frame) {
   struct um_packet p;
-  s->counters.packets_received++;
-  s->counters.received[frame.data[0] >> 4]++;
+  um_counters_packet(&s->counters, UM_RECEIVED, frame.data[0] >> 4);
   if (um_greet_is_311_connack(s, frame))
     return receive_311_connack(s, frame);
   int r = decode(s, frame, &p);

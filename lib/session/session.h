@@ -22,6 +22,8 @@
 #include "session/alias.h"
 #include "session/auth.h"
 #include "session/chunk.h"
+#include "session/commons.h"
+#include "session/counters.h"
 #include "session/filters.h"
 #include "session/inbox.h"
 #include "session/journal.h"
@@ -114,13 +116,6 @@ struct um_ending {
   char *server_reference; /* with reason 0x9C or 0x9D; NULL: none */
 };
 
-struct um_session_counters {
-  uint64_t packets_sent, packets_received, unknown_acks, duplicates,
-      late_replies;
-  uint64_t sent[16], received[16]; /* by packet type */
-  uint32_t ping_rtt; /* ms, of the latest PINGREQ that was answered */
-};
-
 struct um_session {
   const struct um_session_config *config;
   const struct um_identity *who;
@@ -147,7 +142,7 @@ struct um_session {
   bool rearm;       /* the deadline moved to a later time worth a timer */
   bool restore_due; /* subscriptions are lost and no ops made for them yet */
   bool high;        /* on_water was told so last */
-  size_t receipts_ended;   /* so many of the oldest are over: with 0 up to */
+  uint32_t receipts_ended; /* so many of the oldest are over: with 0 up to */
   uint64_t receipts_taken; /* here, with this after it: */
   int receipts_status;
   char *assigned_id;          /* by the server, NULL: config's is used */
@@ -159,7 +154,7 @@ struct um_session {
   struct um_buf out; /* ready to be written; the owner empties it */
   struct um_frame frame;
   struct um_buf *later; /* came while paused, not parsed yet; NULL: nothing */
-  struct um_scratch scratch;
+  struct um_commons *commons;
   struct um_journal journal;
   struct um_outbox *outbox; /* um_outbox_none until something is asked for, and
                                again when nothing was for a Keep Alive */
@@ -178,19 +173,18 @@ struct um_session {
   struct um_alias_in alias_in;
   struct um_alias_out alias_out;
   struct um_ending ending;
-  struct um_session_counters counters;
+  struct um_counters counters;
 };
 
 /* Before anything is put into the outbox: makes it. UM_ENOMEM. */
 int um_session_need_outbox(struct um_session *s);
 
-/* config, who and events must outlive the session; pool (for out) may be NULL.
- */
+/* All of these must outlive the session. */
 void um_session_init(struct um_session *s,
                      const struct um_session_config *config,
                      const struct um_identity *who,
                      const struct um_session_events *events, void *up,
-                     struct um_pool *pool);
+                     struct um_commons *commons);
 /* Frees all; requests still held are forgotten without completion. */
 void um_session_done(struct um_session *s);
 

@@ -85,7 +85,7 @@ static void ask_retry_now(struct player *p, struct words *w) {
 }
 
 static void ask_counters(struct player *p, struct words *w) {
-  const struct um_session_counters *c = &p->s.counters;
+  const struct um_counters *c = &p->s.counters;
   if (c->unknown_acks != words_number(w, "unknown_acks", c->unknown_acks))
     player_fail(p, "unknown_acks is %d", (int)c->unknown_acks);
   if (c->duplicates != words_number(w, "duplicates", c->duplicates))

@@ -15,10 +15,10 @@ SUITE(auth);
 
 #define SECRET "planted-secret"
 
-static struct um_pool pool;
 static struct um_session s;
 static struct um_session_config config;
 static struct um_identity who;
+static struct um_commons commons;
 static uvmqtt_bytes_t answer; /* given inside START, when not {NULL, 0} */
 static int answers[2];        /* what two calls there returned */
 static uvmqtt_auth_step_t steps[32];
@@ -77,15 +77,14 @@ static void begin(void) {
                                       .receive_maximum = 10,
                                       .queue_messages = 10,
                                       .queue_bytes = 10000};
-  pool = (struct um_pool){NULL, 0};
   answer = (uvmqtt_bytes_t){NULL, 0};
   n_steps = n_completed = 0;
-  um_session_init(&s, &config, &who, &events, &s, &pool);
+  um_session_init(&s, &config, &who, &events, &s, &commons);
 }
 
 static void end(void) {
   um_session_done(&s);
-  um_pool_done(&pool);
+  um_commons_done(&commons);
   free(fed);
   fed = NULL;
 }
@@ -153,8 +152,8 @@ Test(auth, the_secret_of_connect_is_wiped_when_it_is_sent) {
   cr_assert(holds(um_buf_head(&s.out), s.out.len, SECRET));
   expect_wiped();
   sent();
-  cr_assert_not_null(pool.block);
-  cr_assert_not(holds(pool.block, pool.size, SECRET));
+  cr_assert_not_null(commons.out.block);
+  cr_assert_not(holds(commons.out.block, commons.out.size, SECRET));
   end();
 }
 
@@ -171,8 +170,9 @@ Test(auth, the_secret_of_connect_is_wiped_where_it_waited) {
   struct um_session_events late = events;
   begin();
   um_session_done(&s);
+  um_commons_done(&commons);
   late.commit = on_commit;
-  um_session_init(&s, &config, &who, &late, &s, &pool);
+  um_session_init(&s, &config, &who, &late, &s, &commons);
   answer = bytes(SECRET);
   cr_assert_eq(up(), 0);
   cr_assert_eq(s.out.len, 0);
@@ -183,7 +183,7 @@ Test(auth, the_secret_of_connect_is_wiped_where_it_waited) {
   cr_assert(holds(um_buf_head(&s.out), s.out.len, SECRET));
   cr_assert_null(s.journal.ledger->held.data);
   sent();
-  cr_assert_not(holds(pool.block, pool.size, SECRET));
+  cr_assert_not(holds(commons.out.block, commons.out.size, SECRET));
   end();
 }
 
@@ -194,7 +194,7 @@ Test(auth, a_password_is_wiped_when_it_is_sent) {
   cr_assert_eq(up(), 0);
   cr_assert(holds(um_buf_head(&s.out), s.out.len, SECRET));
   sent();
-  cr_assert_not(holds(pool.block, pool.size, SECRET));
+  cr_assert_not(holds(commons.out.block, commons.out.size, SECRET));
   end();
 }
 
@@ -203,8 +203,8 @@ Test(auth, secrets_that_are_never_sent_are_wiped) {
   answer = bytes(SECRET);
   cr_assert_eq(up(), 0);
   um_session_down(&s, CLOCK_START, 0);
-  cr_assert_not_null(pool.block);
-  cr_assert_not(holds(pool.block, pool.size, SECRET));
+  cr_assert_not_null(commons.out.block);
+  cr_assert_not(holds(commons.out.block, commons.out.size, SECRET));
   cr_assert_eq(um_session_ask(&s), 0); /* and no up */
   watch_memory();
   um_session_down(&s, CLOCK_START, 0);
@@ -224,8 +224,8 @@ Test(auth, the_secret_of_auth_is_wiped_when_it_is_sent) {
   for (int i = 0; i < 100; i++)
     um_session_publish(&s, CLOCK_START, &m, NULL, NULL, NULL);
   sent();
-  cr_assert_not_null(pool.block);
-  cr_assert_not(holds(pool.block, pool.size, SECRET));
+  cr_assert_not_null(commons.out.block);
+  cr_assert_not(holds(commons.out.block, commons.out.size, SECRET));
   end();
 }
 

@@ -21,6 +21,7 @@ SUITE(families);
 static struct um_session s;
 static struct um_session_config config;
 static struct um_identity who;
+static struct um_commons commons;
 static char text[TEXT_MAX]; /* what callbacks said */
 
 /* ---- callbacks ---- */
@@ -157,7 +158,7 @@ static void greet(uint8_t version) {
                                       .queue_bytes = 100000};
   text[0] = '\0';
   ending = false;
-  um_session_init(&s, &config, &who, &events, NULL, NULL);
+  um_session_init(&s, &config, &who, &events, NULL, &commons);
   cr_assert_eq(um_session_up(&s, CLOCK_START), 0);
   drop_out();
 }
@@ -195,6 +196,7 @@ static void end(void) {
   um_session_down(&s, CLOCK_START, 0);
   settle();
   um_session_done(&s);
+  um_commons_done(&commons);
 }
 
 /* ---- what must hold ---- */

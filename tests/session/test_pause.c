@@ -18,6 +18,7 @@ struct rig {
   struct um_session session;
   struct um_session_config config;
   struct um_identity who;
+  struct um_commons commons;
   uint64_t now;
   bool pausing;      /* each message pauses */
   char messages[64]; /* first letters of their topics */
@@ -61,7 +62,8 @@ static void rig_init(struct rig *rig) {
                                            .maximum_packet_size = 1024,
                                            .queue_messages = 10,
                                            .queue_bytes = 1024};
-  um_session_init(&rig->session, &rig->config, &rig->who, &events, rig, NULL);
+  um_session_init(&rig->session, &rig->config, &rig->who, &events, rig,
+                  &rig->commons);
 }
 
 /* The chunk is gone when this returns. */
@@ -110,6 +112,7 @@ static void go_online(struct rig *rig) {
 static void rig_done(struct rig *rig) {
   um_session_down(&rig->session, rig->now, 0);
   um_session_done(&rig->session);
+  um_commons_done(&rig->commons);
 }
 
 /* [MQTT-4.3.2-2/311]: the acknowledgement of what was not delivered waits. */

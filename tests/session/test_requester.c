@@ -419,6 +419,7 @@ Test(requester, forgotten_without_completion_nothing_leaks) {
   stage_request(&st, "waiting", "service", 1, "elsewhere", 1000, NULL);
   um_requester_cancel(&st.session, 1);
   um_session_done(&st.session);
+  um_commons_done(&st.commons);
 }
 
 Test(requester, holds_up_leaving_while_an_answer_is_awaited) {

@@ -25,6 +25,7 @@ struct world {
   struct um_session s;
   struct um_session_config config;
   struct um_identity who;
+  struct um_commons commons;
   struct um_session_events events;
   uint64_t now;
   uint32_t seed;
@@ -343,7 +344,7 @@ static struct world *begin(uint32_t seed) {
       .high_water = 4000,
       .low_water = 1500,
       .refuse_offline_qos0 = seed % 5 == 0};
-  um_session_init(&w->s, &w->config, &w->who, &w->events, w, NULL);
+  um_session_init(&w->s, &w->config, &w->who, &w->events, w, &w->commons);
   uint8_t version = w->s.version;
   um_frame_init(&w->frame, version, 100000);
   w->scratch = (struct um_scratch){.version = version, .from = UM_CLIENT};
@@ -365,6 +366,7 @@ static void end(struct world *w) {
   cr_assert_eq(o->n_dropped + o->dropped_bytes + o->victims.n, 0);
   cr_assert_eq(o->timeouts.n, 0);
   um_session_done(&w->s);
+  um_commons_done(&w->commons);
   um_frame_done(&w->frame);
   um_scratch_done(&w->scratch);
   um_buf_done(&w->answers);

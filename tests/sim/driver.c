@@ -117,7 +117,7 @@ void driver_new(struct world *w) {
   d->backoff.max = w->climate.reconnect_max;
   configure(w);
   store_reset(w);
-  um_session_init(&d->session, &d->config, &d->who, &d->events, w, NULL);
+  um_session_init(&d->session, &d->config, &d->who, &d->events, w, &d->commons);
   if (chance(w, 300)) /* close to where the ids go round */
     d->session.last_pid = (uint16_t)range(w, 65480, 65535);
 }
@@ -126,6 +126,7 @@ void driver_done(struct world *w) {
   struct driver *d = &w->driver;
   if (d->alive)
     um_session_done(&d->session);
+  um_commons_done(&d->commons);
   d->alive = false;
   bytes_done(&d->kept);
 }

@@ -439,6 +439,7 @@ void link_tear_down(struct world *w) {
   um_session_settle(&d->session);
   finish_leave(w, UM_ECANCELED);
   um_session_done(&d->session);
+  um_commons_done(&d->commons);
   d->alive = false;
   app_closed(w);
 }
