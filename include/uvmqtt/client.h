@@ -45,7 +45,8 @@ UVMQTT_EXTERN int uvmqtt_new(uv_loop_t *loop, const uvmqtt_options_t *options,
  * delays until uvmqtt_disconnect or uvmqtt_close. Each step is reported to
  * on_state, each end to on_disconnect, each success to on_connect. Calling it
  * again while online or connecting does nothing; while waiting for the next
- * attempt it tries at once. UV_EINVAL (m is NULL), UV_ECANCELED (closing). */
+ * attempt it tries at once. Inside on_disconnect it does not: there it only
+ * says to go on trying. UV_EINVAL (m is NULL), UV_ECANCELED (closing). */
 UVMQTT_EXTERN int uvmqtt_connect(uvmqtt_t *m);
 
 /* What uvmqtt_go changes, for this attempt and those to come. What is NULL (and
@@ -67,6 +68,17 @@ typedef struct uvmqtt_change_s {
                         UVMQTT_ETLSCONFIG. A URL without TLS forgets it */
   const uvmqtt_message_t *will;
   bool no_will; /* forget the one so far */
+  /* The id of the question that this answers, else UVMQTT_ESTALE. What was
+   * fetched for one attempt may come when that is over and another one asks.
+   * 0: whichever is open. */
+  uint64_t id;
+  /* WebSocket only; with any other URL they are kept, for one that is. */
+  const char *ws_path; /* as the option. NULL: that of url, if url is not NULL
+                          and has one, else as it is */
+  const uvmqtt_header_t *ws_headers; /* in the place of all those so far, but
+                                        for those of .on_ws_headers */
+  size_t n_ws_headers;
+  bool no_ws_headers; /* forget those so far */
 } uvmqtt_change_t;
 
 #define UVMQTT_CHANGE_INIT .size = sizeof(uvmqtt_change_t)
@@ -74,12 +86,13 @@ typedef struct uvmqtt_change_s {
 /* Answers .on_before_connect, inside that callback or later. change may be
  * NULL: go with what there is. When on_disconnect came first the question is
  * void. Refused with an error nothing has changed and the question is still
- * open: UV_EINVAL, UVMQTT_ESTALE (no question is open), UVMQTT_EURL (also:
- * another scheme than that of .servers), _EPATH, _ETLSCONFIG, _EUTF8, _ETOPIC
- * (Will), _EQOS (Will), _EPROPERTY (Will), _ETOOBIG (Will), _ENOTSUP (a
- * password without user name, pinned to 3.1.1), UV_ENOMEM, UV_ECANCELED
- * (closing). */
+ * open: UV_EINVAL, UVMQTT_ESTALE (no question is open, or another one than
+ * change->id), UVMQTT_EURL (also: another scheme than that of .servers),
+ * _EPATH, _EHEADER, _ETLSCONFIG, _EUTF8, _ETOPIC (Will), _EQOS (Will),
+ * _EPROPERTY (Will), _ETOOBIG (Will), _ENOTSUP (a password without user name,
+ * pinned to 3.1.1), UV_ENOMEM, UV_ECANCELED (closing). */
 UVMQTT_EXTERN int uvmqtt_go(uvmqtt_t *m, const uvmqtt_change_t *change);
+
 /* What the clients of one loop may do together, so that a thousand of them do
  * not storm a server that has come back. A client that may not begin to connect
  * yet is WAITING, in line with the others, first come, first served; first
@@ -447,7 +460,8 @@ typedef void (*uvmqtt_close_cb)(void *arg);
  * that are not done complete with UV_ECANCELED in the order they were made,
  * on_* stay silent, cb (may be NULL) is the last thing you hear; m is gone when
  * it was called and the loop holds no handle of ours. m may be NULL: nothing
- * happens. */
+ * happens. A look-up that the system's resolver is busy with cannot be called
+ * back: until it ends uv_run goes on, and uv_loop_close says UV_EBUSY. */
 UVMQTT_EXTERN void uvmqtt_close(uvmqtt_t *m, uvmqtt_close_cb cb, void *arg);
 
 /* For a host that ends with uv_walk: 1 when the handle belongs to a client of

@@ -225,6 +225,7 @@ typedef struct uvmqtt_attempt_s {
   int last_code;       /* how the attempt or connection before ended; 0: well,
                           or there was none */
   uint8_t last_reason; /* the server's, 0 when none */
+  uint64_t id; /* of this question, for uvmqtt_go; never 0, never used again */
 } uvmqtt_attempt_t;
 
 /* Where in its life a connection was. */
@@ -252,7 +253,7 @@ typedef enum {
 typedef struct uvmqtt_error_s {
   int code;             /* negative; 0 when nothing went wrong */
   uvmqtt_phase_t phase; /* when it happened */
-  const char *address;  /* "127.0.0.1:1883", "" when none was reached */
+  const char *address;  /* "127.0.0.1:1883", "" when none was tried */
   const char *hint;     /* what a person can do about it: one sentence */
 
   /* MQTT: CONNACK or DISCONNECT */

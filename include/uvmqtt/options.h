@@ -149,10 +149,10 @@ typedef struct uvmqtt_options_s {
   const char *url;
 
   /* Further servers, as URLs of the same scheme as url (else UVMQTT_EURL): host
-   * and port, and perhaps the path of a WebSocket; everything else is that of
-   * url and of these options; at most UVMQTT_SERVERS_MAX. The servers are taken
-   * for equal: the session is expected at whichever is reached, and so is the
-   * MQTT version spoken.
+   * and port, and the path of a WebSocket if there is one; everything else is
+   * that of url and of these options; at most UVMQTT_SERVERS_MAX. The servers
+   * are taken for equal: the session is expected at whichever is reached, and
+   * so is the MQTT version spoken.
    *
    * Each attempt begins with url and takes the servers in order: two addresses
    * of each (one IPv6, one IPv4, where there are) and then the next two, at
@@ -172,8 +172,8 @@ typedef struct uvmqtt_options_s {
                                 Something else is UV_EINVAL */
   const char *interface;     /* SO_BINDTODEVICE, 1 to 15 bytes; Linux only, else
                                 connecting fails with UV_ENOTSUP. NULL: any */
-  uint32_t tcp_keepalive;    /* s until the first probe, default 0: none; MQTT
-                                has its own */
+  uint32_t tcp_keepalive;    /* s until the first probe, up to 32,767, default
+                                0: none; MQTT has its own */
   uint32_t tcp_user_timeout; /* ms that bytes may stay unacknowledged before the
                                 kernel gives up; Linux only. Default 0: the
                                 system's */
@@ -342,7 +342,8 @@ typedef struct uvmqtt_options_s {
 
   /* Comes at the beginning of each attempt, before anything is looked up or
    * opened, and must be answered with uvmqtt_go: there, or later, when what is
-   * needed has been fetched (a fresh token, ...). Until then the client is
+   * needed has been fetched (a fresh token, ...); then say the id of the
+   * question, as there may be a newer one. Until then the client is
    * UVMQTT_STATE_CONNECTING in UVMQTT_PHASE_PREPARE; connect_timeout runs.
    * NULL: nobody is asked. */
   uvmqtt_before_connect_cb on_before_connect;

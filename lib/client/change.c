@@ -22,6 +22,7 @@ static int check_way(const struct um_options *o, const struct um_url *to) {
 struct outlook {
   bool tls;
   bool own_credentials; /* they win over the old ones */
+  bool own_path;        /* it does, too */
 };
 
 static int look_at_url(const struct um_options *o, const uvmqtt_change_t *c,
@@ -35,6 +36,7 @@ static int look_at_url(const struct um_options *o, const uvmqtt_change_t *c,
     return r;
   ret->tls = um_route_has_tls(url.transport);
   ret->own_credentials = url.username != NULL;
+  ret->own_path = url.own_path;
   um_url_done(&url);
   return 0;
 }
@@ -48,23 +50,24 @@ static void keep_credentials(const struct um_options *o,
 }
 
 /* What uvmqtt_new would have been told; the URL of nowhere is not used. */
-static int wish_for(const struct um_options *o, const uvmqtt_change_t *c,
-                    uvmqtt_options_t *ret) {
-  struct outlook to;
-  int r = look_at_url(o, c, &to);
-  if (r)
-    return r;
+static void wish_for(const struct um_options *o, const uvmqtt_change_t *c,
+                     struct outlook to, uvmqtt_options_t *ret) {
   const char *nowhere = to.tls ? "mqtts://nowhere" : "mqtt://nowhere";
-  *ret = (uvmqtt_options_t){
-      UVMQTT_OPTIONS_INIT,     .url = c->url == NULL ? nowhere : c->url,
-      .client_id = "-",        .version = o->shared->config.version,
-      .username = c->username, .password = c->password,
-      .tls = c->tls,           .will = c->will};
+  *ret = (uvmqtt_options_t){UVMQTT_OPTIONS_INIT,
+                            .url = c->url == NULL ? nowhere : c->url,
+                            .client_id = "-",
+                            .version = o->shared->config.version,
+                            .username = c->username,
+                            .password = c->password,
+                            .tls = c->tls,
+                            .will = c->will,
+                            .ws_path = c->ws_path,
+                            .ws_headers = c->ws_headers,
+                            .n_ws_headers = c->n_ws_headers};
   if (c->tls == NULL && to.tls)
     ret->tls = o->tls;
   if (!c->no_credentials && !to.own_credentials)
     keep_credentials(o, c, ret);
-  return 0;
 }
 
 static void swap_credentials(struct um_options *a, struct um_options *b) {
@@ -94,23 +97,34 @@ static void swap_will(struct um_options *a, struct um_options *b) {
   a->who.will = a->will == NULL ? NULL : &a->will->u.message;
 }
 
+static int read_wish(const struct um_options *o, const uvmqtt_change_t *c,
+                     struct outlook to, struct um_options *ret) {
+  uvmqtt_options_t wish;
+  wish_for(o, c, to, &wish);
+  int r = um_options_read(&wish, ret);
+  if (r || c->url == NULL)
+    return r;
+  r = check_way(o, &ret->url);
+  if (r)
+    um_options_done(ret);
+  return r;
+}
+
 int um_options_change(struct um_options *o, const uvmqtt_change_t *change,
                       bool *ret_moved) {
-  uvmqtt_options_t wish;
+  struct outlook to;
   struct um_options next;
-  int r = wish_for(o, change, &wish);
+  int r = look_at_url(o, change, &to);
   if (r == 0)
-    r = um_options_read(&wish, &next);
+    r = read_wish(o, change, to, &next);
   if (r)
     return r;
-  r = change->url == NULL ? 0 : check_way(o, &next.url);
-  if (r) {
-    um_options_done(&next);
-    return r;
-  }
   *ret_moved = change->url != NULL && !same_server(&o->url, &next.url);
   swap_credentials(o, &next);
   swap_tls(o, &next);
+  um_way_change(&o->way, &next.way,
+                change->ws_headers != NULL || change->no_ws_headers,
+                change->ws_path != NULL || to.own_path);
   if (change->url != NULL)
     swap_url(o, &next);
   if (change->will != NULL || change->no_will)

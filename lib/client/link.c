@@ -97,8 +97,8 @@ static void open_stream(uvmqtt_t *m) {
     return;
   }
   m->stream_closing = false;
-  um_timings_look(m);
   m->stream->ops->connect(m->stream);
+  um_timings_look(m); /* only now it has a phase */
 }
 
 /* When is only known about: those before it may leave or take their time. */
@@ -246,18 +246,36 @@ static void decide(uvmqtt_t *m, int code) {
   um_leave_unwanted(m);
 }
 
-/* The attempt ended before there was a stream that had to be closed. */
+/* Wanted again by a uvmqtt_connect that came while it ended: not at speed
+ * either. */
+static void choose_delay(uvmqtt_t *m) {
+  enum um_backoff_class c = um_backoff_class_of(m->last.code, m->last.reason);
+  if (m->retry_in == UVMQTT_OFF)
+    m->retry_in = (int64_t)um_backoff_next(&m->backoff, c, random64());
+}
+
+static void pause_or_rest(uvmqtt_t *m) {
+  if (!m->wanted) {
+    enter(m, UVMQTT_STATE_OFFLINE);
+    return;
+  }
+  choose_delay(m);
+  enter(m, UVMQTT_STATE_WAITING);
+  m->deadline = um_pump_now(m) + (uint64_t)m->retry_in;
+}
+
+/* The attempt ended before there was a stream that had to be closed. Who is
+ * told so is told before it waits, so that connecting again there means no
+ * more than after any other end. */
 static void wait_again(uvmqtt_t *m, int code) {
   bool left = m->leave.asked && code == UV_ECANCELED;
   um_loop_done_asking(m->loop, m);
   um_report_error(m, left ? 0 : code, um_report_phase(m));
   um_prepare_forget(m);
   decide(m, code);
-  bool again = m->wanted;
-  enter(m, again ? UVMQTT_STATE_WAITING : UVMQTT_STATE_OFFLINE);
-  if (again)
-    m->deadline = um_pump_now(m) + (uint64_t)m->retry_in;
   um_report_disconnect(m, false);
+  if (!m->closing)
+    pause_or_rest(m);
   um_loop_mark(m->loop, m); /* to leave */
 }
 
@@ -288,27 +306,12 @@ void um_link_rest(uvmqtt_t *m) {
   enter(m, UVMQTT_STATE_OFFLINE);
 }
 
-/* Wanted again by a uvmqtt_connect that came while the stream was closing:
- * not at speed either. */
-static void choose_delay(uvmqtt_t *m) {
-  enum um_backoff_class c = um_backoff_class_of(m->last.code, m->last.reason);
-  if (m->retry_in == UVMQTT_OFF)
-    m->retry_in = (int64_t)um_backoff_next(&m->backoff, c, random64());
-}
-
 static void wait_or_rest(uvmqtt_t *m) {
   bool at_once = m->kicked || m->last.code == 0; /* we left: no back-off */
-  if (m->wanted && at_once) {
+  if (m->wanted && at_once)
     open_link(m);
-    return;
-  }
-  if (!m->wanted) {
-    enter(m, UVMQTT_STATE_OFFLINE);
-    return;
-  }
-  choose_delay(m);
-  enter(m, UVMQTT_STATE_WAITING);
-  m->deadline = um_pump_now(m) + (uint64_t)m->retry_in;
+  else
+    pause_or_rest(m);
 }
 
 void um_link_closed(uvmqtt_t *m) {

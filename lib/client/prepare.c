@@ -29,7 +29,8 @@ static void ask_user(uvmqtt_t *m) {
                               .host = host,
                               .port = url->port,
                               .last_code = m->prepare.last_code,
-                              .last_reason = m->prepare.last_reason};
+                              .last_reason = m->prepare.last_reason,
+                              .id = ++m->prepare.id};
   snprintf(host, sizeof host, "%s", url->host);
   m->prepare.state = UM_PREPARE_ASKED;
   m->options.shared->on_before_connect(m, &attempt);
@@ -80,13 +81,18 @@ static int take_change(const uvmqtt_change_t *from, uvmqtt_change_t *ret) {
   return ret->refuse > 0 ? UV_EINVAL : 0;
 }
 
+/* An answer may come when its question is void and a newer one is open. */
+static bool is_open(const struct um_prepare *p, uint64_t id) {
+  return p->state == UM_PREPARE_ASKED && (id == 0 || id == p->id);
+}
+
 int uvmqtt_go(uvmqtt_t *m, const uvmqtt_change_t *change) {
   uvmqtt_change_t c;
   int r = um_usable(m);
-  if (r == 0 && m->prepare.state != UM_PREPARE_ASKED)
-    r = UVMQTT_ESTALE;
   if (r == 0)
     r = take_change(change, &c);
+  if (r == 0 && !is_open(&m->prepare, c.id))
+    r = UVMQTT_ESTALE;
   if (r == 0)
     r = apply(m, &c);
   if (r)

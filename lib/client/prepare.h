@@ -13,6 +13,7 @@ enum um_prepare_state {
 };
 
 struct um_prepare {
+  uint64_t id; /* of the latest question */
   enum um_prepare_state state;
   int verdict;   /* of the answer: 0, or why there is no attempt */
   int last_code; /* how the last attempt or connection ended */

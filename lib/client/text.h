@@ -6,7 +6,8 @@
 
 /* Copies as much of `from` (UTF-8, or anything) as fits, always ends in NUL,
  * and puts '?' where a terminal or a log file would be told to do something:
- * control characters (C0, DEL and C1). Never cut inside a character. Returns
+ * control characters (C0, DEL and C1), ends of lines and what turns the
+ * direction of text. Never cut inside a character. Returns
  * the length. */
 size_t um_text_copy(char *to, size_t size, const char *from);
 

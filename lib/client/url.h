@@ -3,6 +3,7 @@
 #define UM_CLIENT_URL_H
 
 #include "net/route.h"
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 

@@ -99,17 +99,61 @@ static void wipe_string(const char *s) {
   um_free(memory);
 }
 
-void um_way_done(struct um_way *w) {
-  if (w == NULL)
-    return;
+static void forget_headers(struct um_way *w) {
   for (size_t i = 0; i < w->n_headers; i++) {
     wipe_string(w->headers[i].name);
     wipe_string(w->headers[i].value);
   }
   um_free(w->headers);
-  um_url_done(&w->proxy);
+  w->headers = NULL;
+  w->n_headers = 0;
+}
+
+static void forget_path(struct um_way *w) {
   wipe_string(w->ws_path); /* it may hold a token */
+  w->ws_path = NULL;
+}
+
+void um_way_done(struct um_way *w) {
+  if (w == NULL)
+    return;
+  forget_headers(w);
+  forget_path(w);
+  um_url_done(&w->proxy);
   um_free(w);
+}
+
+/* Changing. */
+
+static void take_headers(struct um_way *w, struct um_way *from) {
+  forget_headers(w);
+  if (from == NULL)
+    return;
+  w->headers = from->headers;
+  w->n_headers = from->n_headers;
+  from->headers = NULL;
+  from->n_headers = 0;
+}
+
+static void take_path(struct um_way *w, struct um_way *from) {
+  forget_path(w);
+  if (from == NULL)
+    return;
+  w->ws_path = from->ws_path;
+  from->ws_path = NULL;
+}
+
+void um_way_change(struct um_way **own, struct um_way **from, bool headers,
+                   bool path) {
+  if (*own == NULL) {
+    *own = *from;
+    *from = NULL;
+    return;
+  }
+  if (headers)
+    take_headers(*own, *from);
+  if (path)
+    take_path(*own, *from);
 }
 
 /* The question for headers. */

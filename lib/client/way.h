@@ -24,6 +24,10 @@ struct um_way {
 int um_way_read(const uvmqtt_options_t *o, const struct um_url *url,
                 struct um_way **ret);
 void um_way_done(struct um_way *w); /* wipes; NULL is fine */
+/* Headers and path, the one or the other, are from now on those of *from, where
+ * there is nothing else; NULL: none. Cannot fail. */
+void um_way_change(struct um_way **own, struct um_way **from, bool headers,
+                   bool path);
 
 /* Whom the stream is about to reach, see hints.h. */
 enum um_hint_peer um_way_peer(const uvmqtt_t *m);

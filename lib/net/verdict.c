@@ -6,9 +6,10 @@
 /* The more one can do about it the more it says. What is not here is our own,
  * and says most. */
 static const int light[] = {
-    UV_ECANCELED,   UV_EADDRNOTAVAIL, UV_EAFNOSUPPORT, UV_EAI_ADDRFAMILY,
-    UV_ENETUNREACH, UV_EAI_AGAIN,     UV_EAI_NONAME,   UV_EHOSTUNREACH,
-    UV_ETIMEDOUT,   UV_ECONNRESET,    UV_ECONNREFUSED,
+    UV_ECANCELED,  UV_EADDRNOTAVAIL, UV_EAFNOSUPPORT, UV_EAI_ADDRFAMILY,
+    UV_ENETDOWN,   UV_ENETUNREACH,   UV_EAI_AGAIN,    UV_EAI_FAIL,
+    UV_EAI_NODATA, UV_EAI_NONAME,    UV_EHOSTDOWN,    UV_EHOSTUNREACH,
+    UV_ETIMEDOUT,  UV_ECONNRESET,    UV_ECONNREFUSED,
 };
 
 #define LIGHT (sizeof light / sizeof light[0])

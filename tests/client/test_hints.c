@@ -30,6 +30,10 @@ Test(hints, the_server_s_reason_comes_first) {
                                 .phase = UVMQTT_PHASE_ONLINE,
                                 .reason = 0x8E},
          "same client identifier");
+  expect((struct um_hint_facts){.code = UVMQTT_EREFUSED,
+                                .phase = UVMQTT_PHASE_HANDSHAKE,
+                                .reason = 0x9F},
+         "too many connections");
 }
 
 Test(hints, a_code_may_mean_different_things_in_different_phases) {
@@ -51,9 +55,19 @@ Test(hints, a_code_may_mean_different_things_in_different_phases) {
       {UV_EOF, UVMQTT_PHASE_WEBSOCKET, "during the WebSocket handshake"},
       {UV_EOF, UVMQTT_PHASE_PROXY, "the proxy closed"},
       {UV_ECONNREFUSED, UVMQTT_PHASE_CONNECT, "nothing listens"},
-      {UV_ENODEV, UVMQTT_PHASE_RESOLVE, "no such interface"},
       {UV_EPIPE, UVMQTT_PHASE_ONLINE, "closed the connection"},
+      {UV_ETIMEDOUT, UVMQTT_PHASE_ONLINE, "network is gone"},
       {UV_EMFILE, UVMQTT_PHASE_CONNECT, "ulimit"},
+      {UV_ENOENT, UVMQTT_PHASE_CONNECT, "no such unix socket"},
+      {UV_EADDRNOTAVAIL, UVMQTT_PHASE_CONNECT, ".bind_address"},
+      {UV_ENODEV, UVMQTT_PHASE_CONNECT, ".interface"},
+      {UV_ENODEV, UVMQTT_PHASE_RESOLVE, "no such network interface"},
+      {UV_EACCES, UVMQTT_PHASE_CONNECT, "does not allow"},
+      {UV_EPERM, UVMQTT_PHASE_CONNECT, "does not allow"},
+      {UV_EINVAL, UVMQTT_PHASE_CONNECT, "fe80::1%eth0"},
+      {UV_EAFNOSUPPORT, UVMQTT_PHASE_CONNECT, "IPv6"},
+      {UV_EAI_FAIL, UVMQTT_PHASE_RESOLVE, "name server cannot"},
+      {UV_EAI_ADDRFAMILY, UVMQTT_PHASE_RESOLVE, "has no address"},
   };
   for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
     expect((struct um_hint_facts){.code = rows[i].code, .phase = rows[i].phase},

@@ -1,6 +1,7 @@
 /* .on_before_connect and uvmqtt_go. */
 #include "client/rig.h"
 #include "support/suite.h"
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -166,7 +167,30 @@ Test(prepare, a_refusal_is_a_failed_attempt) {
   rig_close(&r);
 }
 
+static void connect_again(struct guest *g) {
+  guest_connect(g);
+}
+
+/* Who connects again whenever he hears of an end retries nothing at speed. */
+Test(prepare, a_refused_attempt_is_not_made_again_at_once) {
+  static const int64_t most[] = {0, UVMQTT_OFF};
+  uvmqtt_change_t refusal = {UVMQTT_CHANGE_INIT, .refuse = UVMQTT_EAUTH};
+  for (size_t i = 0; i < 2; i++) {
+    begin_with((uvmqtt_options_t){.reconnect_max = most[i]});
+    answers = true;
+    at_once = &refusal;
+    r.g.on[DISCONNECTED] = connect_again;
+    guest_connect(&r.g);
+    UNTIL(&r, r.g.n[DISCONNECTED] == 1);
+    rig_rest(&r, 20);
+    cr_expect_eq(asked, 1);
+    cr_expect_eq(uvmqtt_state(r.g.m), UVMQTT_STATE_WAITING);
+    rig_close(&r);
+  }
+}
+
 Test(prepare, what_cannot_be_leaves_the_question_open) {
+  static const uvmqtt_header_t bad_header = {"A", "b\r\nC: d"};
   uvmqtt_message_t bad_will = {.topic = "a/#"};
   uvmqtt_change_t wrong[] = {
       {UVMQTT_CHANGE_INIT, .url = "gopher://x"},
@@ -176,9 +200,13 @@ Test(prepare, what_cannot_be_leaves_the_question_open) {
       {.size = 0},
       {.size = sizeof(uvmqtt_change_t) + 1},
       {UVMQTT_CHANGE_INIT, .password = {NULL, 3}},
+      {UVMQTT_CHANGE_INIT, .ws_headers = &bad_header, .n_ws_headers = 1},
+      {UVMQTT_CHANGE_INIT, .ws_path = "no slash"},
+      {UVMQTT_CHANGE_INIT, .n_ws_headers = 1},
   };
-  int expected[] = {UVMQTT_EURL, UVMQTT_EUTF8, UVMQTT_ETOPIC, UV_EINVAL,
-                    UV_EINVAL,   UV_EINVAL,    UV_EINVAL};
+  int expected[] = {UVMQTT_EURL,    UVMQTT_EUTF8, UVMQTT_ETOPIC, UV_EINVAL,
+                    UV_EINVAL,      UV_EINVAL,    UV_EINVAL,     UVMQTT_EHEADER,
+                    UVMQTT_EHEADER, UV_EINVAL};
   begin();
   cr_expect_eq(go(NULL), UVMQTT_ESTALE);
   cr_expect_eq(uvmqtt_go(NULL, NULL), UV_EINVAL);
@@ -192,6 +220,38 @@ Test(prepare, what_cannot_be_leaves_the_question_open) {
   HEARS(&r, "CONNECT ...");
   guest_close(&r.g);
   cr_expect_eq(go(NULL), UV_ECANCELED);
+  rig_close(&r);
+}
+
+/* What was fetched for the first attempt comes when the second one asks. */
+Test(prepare, an_answer_with_an_id_is_for_that_question_only) {
+  uvmqtt_change_t late = {UVMQTT_CHANGE_INIT, .username = "late"};
+  uvmqtt_change_t fresh = {UVMQTT_CHANGE_INIT, .username = "fresh"};
+  begin_with((uvmqtt_options_t){.connect_timeout = 30, .reconnect_min = 1});
+  ask();
+  cr_assert_neq(told.id, 0);
+  late.id = told.id;
+  UNTIL(&r, asked == 2);
+  cr_assert_neq(told.id, late.id);
+  cr_expect_eq(go(&late), UVMQTT_ESTALE);
+  late.id = told.id + 1;
+  cr_expect_eq(go(&late), UVMQTT_ESTALE, "not yet asked");
+  fresh.id = told.id;
+  cr_expect_eq(go(&fresh), 0, "the question was still open");
+  HEARS(&r, "CONNECT username=fresh ...");
+  rig_close(&r);
+}
+
+/* Programs built with older headers have a shorter struct. */
+Test(prepare, a_shorter_change_says_nothing_of_what_came_later) {
+  uvmqtt_change_t change = {.size = offsetof(uvmqtt_change_t, id),
+                            .username = "u",
+                            .id = 12345,
+                            .n_ws_headers = 1};
+  begin();
+  ask();
+  cr_expect_eq(go(&change), 0);
+  HEARS(&r, "CONNECT username=u ...");
   rig_close(&r);
 }
 

@@ -27,6 +27,14 @@ Test(text, what_would_command_a_terminal_is_taken_away) {
   expect("a\xff\x80z", 64, "a??z"); /* no UTF-8 */
 }
 
+/* Unicode's own: ends of lines, and words that read backwards. */
+Test(text, what_would_turn_the_line_is_taken_away) {
+  expect("a\xe2\x80\xa8z\xe2\x80\xa9z", 64, "a?z?z");
+  expect("a\xe2\x80\xaez\xe2\x81\xa6z\xe2\x80\x8f\xd8\x9c", 64, "a?z?z??");
+  expect("\xe2\x80\xa7\xe2\x80\xaf\xe2\x80\x8d", 64, /* beside them */
+         "\xe2\x80\xa7\xe2\x80\xaf\xe2\x80\x8d");
+}
+
 Test(text, is_cut_between_characters) {
   expect("abcdef", 4, "abc");
   expect("ab\xe2\x82\xac", 4, "ab");

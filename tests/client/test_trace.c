@@ -173,6 +173,44 @@ static void on_connect_stats(struct guest *g) {
   timings = guest_stats(g).timings;
 }
 
+static uint64_t asked_for; /* the id of the look-up */
+
+static void note_lookup(uvmqtt_t *m, const uvmqtt_lookup_t *lookup) {
+  (void)m;
+  asked_for = lookup->id;
+}
+
+static uint32_t sum_of(const uvmqtt_timings_t *t) {
+  return t->prepare + t->resolve + t->connect + t->proxy + t->tls +
+         t->websocket + t->handshake;
+}
+
+/* No time is lost between the phases. */
+Test(trace, each_moment_of_an_attempt_counts_for_one_phase) {
+  static const char *const here[] = {"127.0.0.1"};
+  char url[64];
+  rig_open(&r);
+  snprintf(url, sizeof url, "mqtt://broker.example:%u", r.b.port);
+  uvmqtt_options_t o = {UVMQTT_OPTIONS_INIT, .url = url,
+                        .on_resolve = note_lookup};
+  asked_for = 0;
+  guest_open(&r, &r.g, &o);
+  r.g.on[CONNECTED] = on_connect_stats;
+  guest_connect(&r.g);
+  UNTIL(&r, asked_for != 0);
+  rig_rest(&r, 30);
+  cr_assert_eq(uvmqtt_resolved(r.g.m, asked_for, here, 1, 0), 0);
+  HEARS(&r, "CONNECT ...");
+  rig_rest(&r, 60);
+  SAYS(&r, "CONNACK");
+  UNTIL(&r, r.g.n[CONNECTED] == 1);
+  cr_expect_geq(timings.resolve, 25);
+  cr_expect_geq(timings.handshake, 55);
+  cr_expect_eq(sum_of(&timings), timings.total, "%u of %u ms", sum_of(&timings),
+               timings.total);
+  rig_close(&r);
+}
+
 Test(trace, what_is_counted) {
   uvmqtt_options_t o = {UVMQTT_OPTIONS_INIT, .reconnect_min = 1,
                         .reconnect_max = 3};

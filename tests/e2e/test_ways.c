@@ -151,6 +151,59 @@ static void by_websocket(struct host *h) {
   close_place(h, &at);
 }
 
+/* A login by headers, and a way that is known at the last moment only. */
+
+static uvmqtt_change_t found;
+
+static void find_the_way(uvmqtt_t *m, const uvmqtt_attempt_t *attempt) {
+  found.id = attempt->id;
+  cr_assert_eq(uvmqtt_go(m, attempt->attempt == 1 ? NULL : &found), 0);
+}
+
+static uvmqtt_retry_t soon(uvmqtt_t *m, const uvmqtt_error_t *error,
+                           uvmqtt_retry_t proposed) {
+  (void)m, (void)error, (void)proposed;
+  return UVMQTT_RETRY_TRANSIENT;
+}
+
+/* The first attempt must fail, and the second one goes as told. */
+static void go_as_found(struct host *h, struct place *at, const char *url,
+                        int code) {
+  uvmqtt_options_t o = {UVMQTT_OPTIONS_INIT,
+                        .url = url,
+                        .client_id = unique("way"),
+                        .reconnect_min = 1,
+                        .on_before_connect = find_the_way,
+                        .on_retry = soon};
+  struct peer *p = peer_new(h, &at->b.site, &o);
+  cr_assert_eq(uvmqtt_connect(p->m), 0);
+  UNTIL(h, p->disconnects == 1);
+  cr_expect_eq(p->error.code, code, "%s", uvmqtt_strerror(p->error.code));
+  UNTIL(h, p->online);
+  exchange(p);
+  peer_leave(p);
+  cr_assert_eq(p->error.code, 0);
+  peer_close(p);
+}
+
+static void found_before_an_attempt(struct host *h) {
+  static const uvmqtt_header_t login = {"Authorization", "Bearer x"};
+  struct place at;
+  char gone[64];
+  open_place(h, &at);
+  snprintf(gone, sizeof gone, "mqtt://127.0.0.1:%u", site_free_port());
+  found = (uvmqtt_change_t){UVMQTT_CHANGE_INIT, .url = at.ws_url,
+                            .ws_path = "/mqtt?at=last", .ws_headers = &login,
+                            .n_ws_headers = 1};
+  go_as_found(h, &at, gone, UV_ECONNREFUSED);
+  found =
+      (uvmqtt_change_t){UVMQTT_CHANGE_INIT, .url = at.wss_url, .tls = at.tls};
+  go_as_found(h, &at, gone, UV_ECONNREFUSED);
+  found = (uvmqtt_change_t){UVMQTT_CHANGE_INIT, .tls = at.tls};
+  go_as_found(h, &at, at.tls_url, UVMQTT_ECERT);
+  close_place(h, &at);
+}
+
 static void by_tls(struct host *h) {
   struct place at;
   open_place(h, &at);
@@ -194,6 +247,10 @@ static void through_http(struct host *h) {
 
 Test(ways, by_websocket) {
   alone(by_websocket);
+}
+
+Test(ways, by_what_is_found_before_an_attempt) {
+  alone(found_before_an_attempt);
 }
 
 Test(ways, by_tls_with_and_without_websocket) {
