@@ -27,9 +27,10 @@ struct entrant {
   uint32_t tried; /* a bit for each address */
 };
 
-/* One address being tried; the handle is first and owns the memory. */
+/* One address being tried. Lives until on_connect, which always comes; the
+ * handle lives on when it has won. */
 struct attempt {
-  uv_tcp_t tcp;
+  uv_tcp_t *tcp;
   uv_connect_t req;
   struct um_race *race; /* NULL: given up */
   struct um_address to;
@@ -147,42 +148,58 @@ static void drop(struct um_race *r, struct attempt *a) {
 static void give_up(struct um_race *r, struct attempt *a, int status) {
   drop(r, a);
   note_address(r, &a->to, status);
-  um_handle_close(&a->tcp);
+  um_handle_close(a->tcp);
 }
 
 static void on_connect(uv_connect_t *req, int status);
 
 /* The hook is the user's: he may have closed all handles in it. */
 static int dial(struct um_race *r, struct attempt *a) {
-  int result = um_socket_prepare(r->socket, &a->tcp, a->to.u.any.sa_family);
-  if (result == 0 && !um_handle_open(&a->tcp))
+  int result = um_socket_prepare(r->socket, a->tcp, a->to.u.any.sa_family);
+  if (result == 0 && !um_handle_open(a->tcp))
     result = UV_ECANCELED;
   if (result == 0)
-    result = uv_tcp_connect(&a->req, &a->tcp, &a->to.u.any, on_connect);
+    result = uv_tcp_connect(&a->req, a->tcp, &a->to.u.any, on_connect);
   return result;
 }
 
-static int open_attempt(struct um_race *r, const struct candidate *c,
-                        uint64_t now) {
-  struct attempt *a = um_handle_alloc(sizeof *a);
-  int result = UV_ENOMEM;
-  if (a == NULL)
-    return result;
-  a->to = r->entrants[c->server].addresses[c->index];
-  result =
-      uv_tcp_init_ex(r->handles->turns->loop, &a->tcp, a->to.u.any.sa_family);
+static int open_socket(struct um_race *r, int family, uv_tcp_t **ret) {
+  uv_tcp_t *tcp = um_handle_alloc(sizeof *tcp);
+  if (tcp == NULL)
+    return UV_ENOMEM;
+  int result = uv_tcp_init_ex(r->handles->turns->loop, tcp, (unsigned)family);
   if (result) {
-    um_handle_free(a);
+    um_handle_free(tcp);
     return result;
   }
-  um_handles_add(r->handles, &a->tcp);
+  um_handles_add(r->handles, tcp);
+  *ret = tcp;
+  return 0;
+}
+
+static struct attempt *make_attempt(struct um_race *r,
+                                    const struct candidate *c, uint64_t now) {
+  struct attempt *a = um_calloc(1, sizeof *a);
+  if (a == NULL)
+    return NULL;
+  a->to = r->entrants[c->server].addresses[c->index];
   a->req.data = a;
   a->race = r;
   a->server = c->server;
   a->deadline = now + r->address_timeout;
-  result = dial(r, a);
+  return a;
+}
+
+static int open_attempt(struct um_race *r, const struct candidate *c,
+                        uint64_t now) {
+  struct attempt *a = make_attempt(r, c, now);
+  if (a == NULL)
+    return UV_ENOMEM;
+  int result = open_socket(r, a->to.u.any.sa_family, &a->tcp);
+  if (result == 0 && (result = dial(r, a)) != 0)
+    um_handle_close(a->tcp);
   if (result)
-    um_handle_close(&a->tcp);
+    um_free(a);
   else
     r->flying[r->n_flying++] = a;
   return result;
@@ -254,42 +271,50 @@ static void drop_all(struct um_race *r) {
   for (; r->n_flying > 0; r->n_flying--) {
     struct attempt *a = r->flying[r->n_flying - 1];
     a->race = NULL;
-    um_handle_close(&a->tcp);
+    um_handle_close(a->tcp);
   }
 }
 
-static void win(struct um_race *r, struct attempt *a,
+static void win(struct um_race *r, const struct attempt *a,
                 const struct um_address *peer) {
   struct um_stream *s = r->stream;
-  drop(r, a);
   drop_all(r);
   s->loopback = um_address_is_loopback(peer);
   s->server = a->server;
   s->phase = UVMQTT_PHASE_CONNECT;
   um_address_print(&a->to, s->address, sizeof s->address);
-  um_socket_tune(r->socket, &a->tcp);
-  r->up->won(r->arg, &a->tcp);
+  um_socket_tune(r->socket, a->tcp);
+  r->up->won(r->arg, a->tcp);
 }
 
-static void on_connect(uv_connect_t *req, int status) {
-  struct attempt *a = req->data;
-  struct um_race *r = a->race;
+/* It is in the air no more. */
+static void land(struct um_race *r, const struct attempt *a, int status) {
   struct um_address peer;
-  if (r == NULL)
-    return; /* given up already */
-  if (!um_handle_open(&a->tcp)) {
-    r->up->lost(r->arg, UV_ECANCELED); /* closed by the host */
-    return;
-  }
-  if (status == 0)
-    status = peer_of(&a->tcp, &peer);
-  if (status == 0) {
+  bool open = um_handle_open(a->tcp); /* else the host has closed it */
+  if (open && status == 0)
+    status = peer_of(a->tcp, &peer);
+  if (open && status == 0) {
     win(r, a, &peer);
     return;
   }
-  give_up(r, a, status);
+  um_handle_close(a->tcp);
+  if (!open) {
+    r->up->lost(r->arg, UV_ECANCELED);
+    return;
+  }
+  note_address(r, &a->to, status);
   r->next_at = 0;
   go_on(r);
+}
+
+static void on_connect(uv_connect_t *req, int status) {
+  struct attempt *a = req->data, landed = *a;
+  struct um_race *r = a->race; /* NULL: given up already */
+  if (r != NULL)
+    drop(r, a);
+  um_free(a);
+  if (r != NULL)
+    land(r, &landed, status);
 }
 
 /* Names. */
