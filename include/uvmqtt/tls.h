@@ -81,7 +81,12 @@ UVMQTT_EXTERN int uvmqtt_tls_new(uvmqtt_tls_protocol_t protocol,
  * leave it alone while clients use it. Host name and SNI are set for each
  * connection; whether the verdict counts is for its verify mode to say. Of the
  * functions below only uvmqtt_tls_set_server_name works with it, the others
- * are UVMQTT_ETLSCONFIG. Sessions are not resumed. */
+ * are UVMQTT_ETLSCONFIG. A verify callback of its own that lets an error pass
+ * must also set it to X509_V_OK, else the connection is refused all the same.
+ * Each connection is without renegotiation, read-ahead and partial writes.
+ * Sessions are resumed as below, unless its cache mode is SSL_SESS_CACHE_OFF
+ * when a client connects; its callbacks are left to you, and app data of the
+ * SSL (not of the SSL_CTX) to us. */
 struct ssl_ctx_st;
 UVMQTT_EXTERN int uvmqtt_tls_wrap(struct ssl_ctx_st *ssl_ctx,
                                   uvmqtt_tls_t **ret);
@@ -138,11 +143,16 @@ UVMQTT_EXTERN int uvmqtt_tls_load_crl(uvmqtt_tls_t *tls, const char *crl,
 /* The SHA-256 of a public key (SubjectPublicKeyInfo) as 64 hex digits or in
  * base64, also with "sha256//" before it. Further calls add. One certificate of
  * the verified chain must have one of the keys, else UVMQTT_EPIN; with
- * UVMQTT_CERT_NONE the server's own. */
+ * UVMQTT_CERT_NONE the server's own. A server that knows the shared key of
+ * uvmqtt_tls_set_psk and shows no certificate is UVMQTT_EPIN, too: with pins a
+ * shared key alone is not enough. */
 UVMQTT_EXTERN int uvmqtt_tls_add_pin(uvmqtt_tls_t *tls, const char *pin);
 
-/* The server must staple a valid OCSP response for its certificate. Off by
- * default; needs UVMQTT_CERT_REQUIRED to be of use. */
+/* The server must staple a valid OCSP response for its certificate, else
+ * UVMQTT_ECERT; so it must have one, a shared key is not enough. A response
+ * that does not say when the next one comes (nextUpdate) is valid for 24 hours
+ * from its thisUpdate. Off by default. With UVMQTT_CERT_NONE it would prove
+ * nothing, so every server is refused then. */
 UVMQTT_EXTERN int uvmqtt_tls_require_staple(uvmqtt_tls_t *tls, bool on);
 
 /* Names of protocols for ALPN in the order of preference, 1 to 255 bytes each;

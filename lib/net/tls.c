@@ -30,7 +30,8 @@ struct tls {
   uv_buf_t scratch; /* plain text, shared */
   struct host *hosts;
   size_t n_hosts;
-  char *name; /* that is verified */
+  char *name;           /* that is verified */
+  SSL_SESSION *offered; /* to be resumed; NULL: none */
   struct um_tls_trial trial;
   struct um_security security;
 };
@@ -102,20 +103,39 @@ static int set_name(struct tls *t) {
 
 static void set_session(struct tls *t) {
   uvmqtt_tls_t *config = t->config;
-  uv_mutex_lock(&config->lock);
-  SSL_SESSION *session = um_tls_tickets_take(&config->tickets, &t->trial.key);
-  uv_mutex_unlock(&config->lock);
-  if (session == NULL)
+  if (!t->trial.terms.resumption)
     return;
-  SSL_set_session(t->ssl, session);
-  SSL_SESSION_free(session);
+  uv_mutex_lock(&config->lock);
+  t->offered = um_tls_tickets_take(&config->tickets, &t->trial.key);
+  uv_mutex_unlock(&config->lock);
+  if (t->offered != NULL)
+    SSL_set_session(t->ssl, t->offered);
+}
+
+/* An SSL_CTX of the caller's own has its own callback for new sessions, or
+ * none; its last session is asked for in the end. */
+static void keep_session(struct tls *t) {
+  SSL_SESSION *last = t->config->wrapped ? SSL_get1_session(t->ssl) : NULL;
+  if (last == NULL)
+    return;
+  bool news = last != t->offered && SSL_SESSION_is_resumable(last);
+  if (!news || !um_tls_trial_keep(&t->trial, last))
+    SSL_SESSION_free(last);
+}
+
+/* What an SSL_CTX of the caller's own may want and cannot be done here. */
+static void set_modes(SSL *ssl) {
+  SSL_set_options(ssl, SSL_OP_NO_RENEGOTIATION);
+  SSL_set_mode(ssl, SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_AUTO_RETRY);
+  SSL_clear_mode(ssl, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ASYNC);
+  SSL_set_read_ahead(ssl, 0);
 }
 
 static int make_ssl(struct tls *t) {
   char text[UM_FAULT_TEXT];
   int r;
-  SSL_CTX *ctx = um_tls_acquire(t->config, &t->trial.key.generation, &r, text,
-                                sizeof text);
+  SSL_CTX *ctx =
+      um_tls_acquire(t->config, &t->trial.terms, &r, text, sizeof text);
   if (ctx == NULL)
     return um_tls_trial_fail(&t->trial, r, text);
   t->ssl = SSL_new(ctx);
@@ -124,6 +144,7 @@ static int make_ssl(struct tls *t) {
   if (bio == NULL)
     return UV_ENOMEM;
   SSL_set_bio(t->ssl, bio, bio);
+  set_modes(t->ssl);
   SSL_set_app_data(t->ssl, &t->trial);
   SSL_set_info_callback(t->ssl, um_tls_on_info);
   SSL_set_connect_state(t->ssl);
@@ -148,8 +169,11 @@ static int prepare(struct tls *t) {
     r = set_name(t);
   if (r)
     return r;
-  t->trial.key.host = t->name;
-  t->trial.key.port = t->hosts[t->f.stream.server].port;
+  t->trial.key =
+      (struct um_tls_ticket_key){.host = t->hosts[t->f.stream.server].name,
+                                 .port = t->hosts[t->f.stream.server].port,
+                                 .name = t->name,
+                                 .generation = t->trial.terms.generation};
   set_session(t);
   return 0;
 }
@@ -294,8 +318,11 @@ static void free_hosts(struct tls *t) {
 static void tls_done(struct um_filter *f) {
   struct tls *t = of(f);
   begin();
-  if (t->ssl != NULL && t->trial.code == 0 && SSL_is_init_finished(t->ssl))
+  if (t->ssl != NULL && t->trial.code == 0 && SSL_is_init_finished(t->ssl)) {
     SSL_set_shutdown(t->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+    keep_session(t);
+  }
+  SSL_SESSION_free(t->offered);
   SSL_free(t->ssl);
   ERR_clear_error();
   free_hosts(t);

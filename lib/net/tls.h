@@ -24,9 +24,8 @@ int um_tls_prepare(uvmqtt_tls_t *tls);
 
 /* What the user should hear of each connect. */
 enum um_tls_warning {
-  UM_TLS_UNVERIFIED = 1,  /* anybody may play the server */
-  UM_TLS_KEY_EXPOSED = 2, /* others may read the file with our key */
-  UM_TLS_RELOAD = 4,      /* a changed file could not be used */
+  UM_TLS_KEY_EXPOSED = 1, /* others may read the file with our key */
+  UM_TLS_RELOAD = 2,      /* a changed file could not be used */
 };
 unsigned um_tls_warnings(uvmqtt_tls_t *tls);
 

@@ -48,8 +48,6 @@ int uvmqtt_tls_wrap(struct ssl_ctx_st *ssl_ctx, uvmqtt_tls_t **ret) {
   SSL_CTX_up_ref(ssl_ctx);
   (*ret)->ctx = ssl_ctx;
   (*ret)->wrapped = true;
-  (*ret)->resumption = false;
-  (*ret)->verify = SSL_CTX_get_verify_mode(ssl_ctx) != SSL_VERIFY_NONE;
   return 0;
 }
 

@@ -8,7 +8,8 @@ struct ticket {
   SSL_SESSION *session;
   uint64_t generation;
   uint16_t port;
-  char host[];
+  char *name;  /* after the host */
+  char host[]; /* and its NUL */
 };
 
 static struct ticket *at(struct um_list *link) {
@@ -35,8 +36,8 @@ void um_tls_tickets_clear(struct um_tls_tickets *t) {
 bool um_tls_tickets_put(struct um_tls_tickets *t,
                         const struct um_tls_ticket_key *key,
                         SSL_SESSION *session) {
-  size_t len = strlen(key->host) + 1;
-  struct ticket *new = um_malloc(sizeof *new + len);
+  size_t len = strlen(key->host) + 1, name_len = strlen(key->name) + 1;
+  struct ticket *new = um_malloc(sizeof *new + len + name_len);
   if (new == NULL)
     return false;
   if (t->n == UM_TLS_TICKETS_MAX)
@@ -44,7 +45,9 @@ bool um_tls_tickets_put(struct um_tls_tickets *t,
   new->session = session;
   new->generation = key->generation;
   new->port = key->port;
+  new->name = new->host + len;
   memcpy(new->host, key->host, len);
+  memcpy(new->name, key->name, name_len);
   um_list_push(&t->list, &new->link);
   t->n++;
   return true;
@@ -52,7 +55,7 @@ bool um_tls_tickets_put(struct um_tls_tickets *t,
 
 static bool fits(const struct ticket *t, const struct um_tls_ticket_key *key) {
   return t->generation == key->generation && t->port == key->port &&
-         strcmp(t->host, key->host) == 0;
+         strcmp(t->host, key->host) == 0 && strcmp(t->name, key->name) == 0;
 }
 
 static bool is_single_use(const SSL_SESSION *session) {

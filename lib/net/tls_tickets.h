@@ -1,6 +1,6 @@
 /* net/tls_tickets.h: sessions of earlier connections, to resume them. Found by
- * host, port and the generation of the context that verified them. The owner
- * locks. Part of TLS. */
+ * host, port, and the name and generation of the context by which it was
+ * verified. The owner locks. Part of TLS. */
 #ifndef UM_NET_TLS_TICKETS_H
 #define UM_NET_TLS_TICKETS_H
 
@@ -16,8 +16,9 @@ struct um_tls_tickets {
 };
 
 struct um_tls_ticket_key {
-  const char *host;
+  const char *host; /* where to */
   uint16_t port;
+  const char *name; /* that was verified */
   uint64_t generation;
 };
 

@@ -266,6 +266,24 @@ Test(tls, T28_each_connect_without_verification_is_told) {
   close_all();
 }
 
+/* What the connection is, not what the next one will be. */
+Test(tls, T28_verification_switched_on_too_late_is_told) {
+  open_all();
+  uvmqtt_options_t o = secure();
+  tls_front_use(&front, pki_make(&(struct pki_wish){.cn = "?"}, NULL));
+  uvmqtt_tls_set_verify_mode(tls, UVMQTT_CERT_NONE);
+  r.b.polite = true;
+  guest_open(&r, &r.g, &o);
+  guest_connect(&r.g);
+  UNTIL(&r, front.accepted == 1);
+  cr_assert_eq(front.shaken, 0);
+  uvmqtt_tls_set_verify_mode(tls, UVMQTT_CERT_REQUIRED);
+  UNTIL(&r, r.g.n[CONNECTED] == 1);
+  cr_expect_eq(r.g.n[NOTICE], 1);
+  cr_expect_eq(limits().security, UVMQTT_SECURITY_UNVERIFIED);
+  close_all();
+}
+
 static void close_there(struct guest *g) {
   guest_close(g);
 }

@@ -392,14 +392,45 @@ Test(tls_verify, a_server_name_of_the_users_replaces_the_host) {
 Test(tls_verify, T28_without_verification_anybody_is_taken_and_it_shows) {
   rig_init(&r);
   rig_use_server(&r, pki_make(&(struct pki_wish){.cn = "?"}, NULL));
-  cr_expect_eq(um_tls_warnings(r.tls), 0);
   cr_assert_eq(uvmqtt_tls_set_verify_mode(r.tls, UVMQTT_CERT_NONE), 0);
-  cr_expect_eq(um_tls_warnings(r.tls), UM_TLS_UNVERIFIED);
   rig_up(&r);
   cr_expect_not(r.security.verified);
   rig_again(&r);
   cr_assert_eq(uvmqtt_tls_set_verify_mode(r.tls, UVMQTT_CERT_REQUIRED), 0);
   rig_refuses(&r, UVMQTT_ECERT, "self-signed"); /* and no ticket helps */
+  rig_done(&r);
+}
+
+/* What a connection began with counts for it to its end. */
+static void change_meanwhile(uvmqtt_verify_mode_t from,
+                             uvmqtt_verify_mode_t to) {
+  cr_assert_eq(uvmqtt_tls_set_verify_mode(r.tls, from), 0);
+  rig_connect(&r);
+  cr_assert_eq(uvmqtt_tls_set_verify_mode(r.tls, to), 0);
+  rig_carry(&r);
+}
+
+Test(tls_verify, T28_verification_switched_on_meanwhile_was_off_and_shows) {
+  rig_init(&r);
+  rig_use_server(&r, pki_make(&(struct pki_wish){.cn = "?"}, NULL));
+  change_meanwhile(UVMQTT_CERT_NONE, UVMQTT_CERT_REQUIRED);
+  cr_assert_eq(r.count[CONNECTED], 1);
+  cr_expect_not(r.security.verified);
+  rig_again(&r);
+  rig_refuses(&r, UVMQTT_ECERT, "self-signed");
+  rig_done(&r);
+}
+
+Test(tls_verify, T28_verification_switched_off_meanwhile_was_on) {
+  rig_init(&r);
+  change_meanwhile(UVMQTT_CERT_REQUIRED, UVMQTT_CERT_NONE);
+  cr_assert_eq(r.count[CONNECTED], 1);
+  cr_expect(r.security.verified);
+  rig_again(&r);
+  rig_use_server(&r, pki_make(&(struct pki_wish){.cn = "?"}, NULL));
+  change_meanwhile(UVMQTT_CERT_REQUIRED, UVMQTT_CERT_NONE);
+  cr_expect_eq(r.count[CONNECTED], 0);
+  cr_expect_eq(r.status, UVMQTT_ECERT);
   rig_done(&r);
 }
 
@@ -453,6 +484,8 @@ static int on_status(SSL *ssl, void *arg) {
   return SSL_TLSEXT_ERR_OK;
 }
 
+static bool undated; /* the response does not say when the next one comes */
+
 static void make_staple(const X509 *about, const struct pki *signer, int status,
                         long age) {
   OCSP_BASICRESP *basic = OCSP_BASICRESP_new();
@@ -461,7 +494,8 @@ static void make_staple(const X509 *about, const struct pki *signer, int status,
   ASN1_TIME *end = X509_gmtime_adj(NULL, 3600 - age);
   ASN1_TIME *revoked =
       status == V_OCSP_CERTSTATUS_REVOKED ? X509_gmtime_adj(NULL, -60) : NULL;
-  OCSP_basic_add1_status(basic, id, status, 0, revoked, begin, end);
+  OCSP_basic_add1_status(basic, id, status, 0, revoked, begin,
+                         undated ? NULL : end);
   OCSP_basic_sign(basic, signer->cert, signer->key, EVP_sha256(), NULL, 0);
   OCSP_RESPONSE *response =
       OCSP_response_create(OCSP_RESPONSE_STATUS_SUCCESSFUL, basic);
@@ -520,6 +554,26 @@ Test(tls_verify, a_staple_of_last_week) {
   require_staple(TLS1_3_VERSION);
   make_staple(r.server.cert, &r.ca, V_OCSP_CERTSTATUS_GOOD, 7 * 86400);
   rig_refuses(&r, UVMQTT_ECERT, "is not valid now");
+  staple_done();
+}
+
+Test(tls_verify, a_staple_without_an_end_counts_for_a_day) {
+  undated = true;
+  require_staple(TLS1_3_VERSION);
+  make_staple(r.server.cert, &r.ca, V_OCSP_CERTSTATUS_GOOD, 23 * 3600);
+  rig_up(&r);
+  staple_done();
+  require_staple(TLS1_3_VERSION);
+  make_staple(r.server.cert, &r.ca, V_OCSP_CERTSTATUS_GOOD, 25 * 3600);
+  rig_refuses(&r, UVMQTT_ECERT, "is not valid now");
+  staple_done();
+}
+
+Test(tls_verify, a_staple_proves_nothing_without_verification) {
+  require_staple(TLS1_3_VERSION);
+  make_staple(r.server.cert, &r.ca, V_OCSP_CERTSTATUS_GOOD, 0);
+  uvmqtt_tls_set_verify_mode(r.tls, UVMQTT_CERT_NONE);
+  rig_refuses(&r, UVMQTT_ECERT, "a staple proves nothing");
   staple_done();
 }
 
@@ -591,6 +645,39 @@ Test(tls_verify, another_key_is_not) {
   rig_done(&r);
 }
 
+/* Neither would be looked at, as there is no certificate. */
+static void share_key_and_refuse(int version, uvmqtt_verify_mode_t mode,
+                                 const char *pin, int code, const char *text) {
+  share_key(version, "me", secret);
+  uvmqtt_tls_set_verify_mode(r.tls, mode);
+  if (pin != NULL)
+    cr_assert_eq(uvmqtt_tls_add_pin(r.tls, pin), 0);
+  else
+    cr_assert_eq(uvmqtt_tls_require_staple(r.tls, true), 0);
+  rig_refuses(&r, code, text);
+  rig_done(&r);
+}
+
+Test(tls_verify, a_shared_key_is_not_enough_when_keys_are_pinned) {
+  char pin[65];
+  rig_init(&r);
+  pki_pin(&r.server, pin);
+  rig_done(&r);
+  for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
+    share_key_and_refuse(version, UVMQTT_CERT_REQUIRED, pin, UVMQTT_EPIN,
+                         "no certificate");
+    share_key_and_refuse(version, UVMQTT_CERT_NONE, pin, UVMQTT_EPIN,
+                         "no certificate");
+  }
+}
+
+Test(tls_verify, a_shared_key_is_not_enough_when_a_staple_is_required) {
+  share_key_and_refuse(TLS1_2_VERSION, UVMQTT_CERT_REQUIRED, NULL, UVMQTT_ECERT,
+                       "no OCSP response");
+  share_key_and_refuse(TLS1_3_VERSION, UVMQTT_CERT_REQUIRED, NULL, UVMQTT_ECERT,
+                       "no OCSP response");
+}
+
 /* Who does not know it and has a certificate of some CA is not meant. */
 Test(tls_verify, a_certificate_does_not_replace_the_shared_key) {
   share_key(TLS1_3_VERSION, "somebody", secret);
@@ -600,19 +687,21 @@ Test(tls_verify, a_certificate_does_not_replace_the_shared_key) {
 
 /* A context of the caller's own. */
 
+static SSL_CTX *wrapped;
+
 static void wrap(int mode) {
   SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
   X509_STORE_add_cert(SSL_CTX_get_cert_store(ctx), r.ca.cert);
   SSL_CTX_set_verify(ctx, mode, NULL);
   uvmqtt_tls_free(r.tls);
   cr_assert_eq(uvmqtt_tls_wrap(ctx, &r.tls), 0);
-  SSL_CTX_free(ctx);
+  wrapped = ctx;
+  SSL_CTX_free(ctx); /* r.tls has it */
 }
 
 Test(tls_verify, an_ssl_ctx_of_the_callers_is_used_as_it_is) {
   rig_init(&r);
   wrap(SSL_VERIFY_PEER);
-  cr_expect_eq(um_tls_warnings(r.tls), 0);
   rig_up(&r);
   cr_expect(r.security.verified);
   cr_expect_eq(uvmqtt_tls_add_pin(r.tls, ""), UVMQTT_ETLSCONFIG);
@@ -632,9 +721,77 @@ Test(tls_verify, an_ssl_ctx_that_does_not_verify_shows) {
   rig_init(&r);
   wrap(SSL_VERIFY_NONE);
   r.host = "example.com";
-  cr_expect_eq(um_tls_warnings(r.tls), UM_TLS_UNVERIFIED);
   rig_up(&r);
   cr_expect_not(r.security.verified);
+  rig_done(&r);
+}
+
+Test(tls_verify, an_ssl_ctx_may_be_set_up_after_it_was_given) {
+  rig_init(&r);
+  wrap(SSL_VERIFY_NONE);
+  SSL_CTX_set_verify(wrapped, SSL_VERIFY_PEER, NULL);
+  rig_up(&r);
+  cr_expect(r.security.verified);
+  rig_done(&r);
+  rig_init(&r);
+  wrap(SSL_VERIFY_PEER);
+  SSL_CTX_set_verify(wrapped, SSL_VERIFY_NONE, NULL);
+  rig_up(&r);
+  cr_expect_not(r.security.verified);
+  rig_done(&r);
+}
+
+Test(tls_verify, an_ssl_ctx_that_takes_anonymous_servers_verifies_nobody) {
+  rig_init(&r);
+  wrap(SSL_VERIFY_PEER);
+  SSL_CTX_set_max_proto_version(r.peer_ctx, TLS1_2_VERSION);
+  SSL_CTX_set_cipher_list(r.peer_ctx, "aNULL:@SECLEVEL=0");
+  SSL_CTX_set_dh_auto(r.peer_ctx, 1);
+  SSL_CTX_set_cipher_list(wrapped, "ALL:aNULL:@SECLEVEL=0");
+  rig_refuses(&r, UVMQTT_ECERT, "the server sent no certificate");
+  rig_done(&r);
+}
+
+/* Its modes are for who reads and writes by himself. */
+Test(tls_verify, an_ssl_ctx_with_modes_of_its_own_loses_no_byte) {
+  static char text[100000];
+  rig_init(&r);
+  wrap(SSL_VERIFY_PEER);
+  SSL_CTX_set_mode(wrapped, SSL_MODE_ENABLE_PARTIAL_WRITE);
+  SSL_CTX_clear_mode(wrapped, SSL_MODE_AUTO_RETRY);
+  SSL_CTX_set_read_ahead(wrapped, 1);
+  rig_up(&r);
+  cr_assert_eq(rig_write(&r, text, sizeof text), 0);
+  for (int i = 0; i < 5; i++)
+    rig_peer_write(&r, text, 16000);
+  rig_carry(&r);
+  cr_expect_eq(r.peer_got.len, sizeof text);
+  cr_expect_eq(r.got.len, 5 * 16000);
+  rig_read(&r, false);
+  rig_peer_write(&r, "late", 4);
+  rig_peer_write(&r, "later", 5);
+  rig_carry(&r);
+  rig_read(&r, true);
+  rig_turn(&r);
+  cr_expect_eq(r.got.len, 5 * 16000 + 9);
+  rig_done(&r);
+}
+
+static unsigned heard_info;
+
+static void on_their_info(const SSL *ssl, int where, int value) {
+  (void)ssl;
+  (void)where;
+  (void)value;
+  ++heard_info;
+}
+
+Test(tls_verify, an_ssl_ctx_keeps_its_info_callback) {
+  rig_init(&r);
+  wrap(SSL_VERIFY_PEER);
+  SSL_CTX_set_info_callback(wrapped, on_their_info);
+  rig_up(&r);
+  cr_expect_gt(heard_info, 0);
   rig_done(&r);
 }
 
