@@ -117,8 +117,11 @@ UVMQTT_EXTERN int uvmqtt_tls_load_verify_locations(uvmqtt_tls_t *tls,
 
 /* The client's own certificate: PEM or file, its own first, then intermediate
  * CAs. key: PEM or file; NULL: it is in cert, too; or a URI for OpenSSL's
- * OSSL_STORE ("file:/etc/iot/me.key"; "pkcs11:..." and "handle:..." need a
- * provider to be configured for OpenSSL, and are not tested by us). Wrong
+ * OSSL_STORE: "file:/etc/iot/me.key", or what a provider offers that
+ * openssl.cnf activates. "handle:0x81000001" is a key in a TPM: the tpm2
+ * provider (Debian's tpm2-openssl) before the default one in openssl.cnf, a
+ * resource manager (tpm2-abrmd), TLS 1.3; tests/e2e/tpm shows all of it.
+ * "pkcs11:..." is not tested by us. Signing then takes the loop's time. Wrong
  * are: no certificate or no key in it, broken PEM, an encrypted key without a
  * passphrase callback or with a wrong passphrase, a key that belongs to another
  * certificate, a certificate that has expired or is not yet valid. A key file
