@@ -109,9 +109,10 @@ UVMQTT_EXTERN int uvmqtt_tls_set_verify_mode(uvmqtt_tls_t *tls,
                                              uvmqtt_verify_mode_t mode);
 
 /* Trusted certificates: PEM or file, or a directory as `openssl rehash` makes
- * it. The first call replaces the CAs of the system, further calls add. What is
- * given is trusted as it stands, be it a root, an intermediate CA or a
- * self-signed server certificate. */
+ * it (its certificates are read when one is needed). The first call replaces
+ * the CAs of the system, further calls add. What is given is trusted as it
+ * stands, be it a root, an intermediate CA or a self-signed server certificate.
+ */
 UVMQTT_EXTERN int uvmqtt_tls_load_verify_locations(uvmqtt_tls_t *tls,
                                                    const char *ca);
 

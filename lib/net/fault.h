@@ -3,8 +3,11 @@
 #define UM_NET_FAULT_H
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 #define UM_FAULT_TEXT 256u
+#define UM_FAULT_FIRST 8u
 
 struct um_fault {
   char text[UM_FAULT_TEXT]; /* the layer's own words, such as OpenSSL's errors,
@@ -16,6 +19,9 @@ struct um_fault {
   long expired_days;           /* that it expired ago; 0: it did not */
   int alert;                   /* TLS alert received or sent; -1: none */
   bool alert_ours;             /* sent */
+  uint8_t
+      first[UM_FAULT_FIRST]; /* bytes of a peer that speaks something else */
+  size_t n_first;            /* 0: the layer's own protocol, or nothing */
   int status; /* HTTP status, or the reply of a SOCKS5 proxy; 0: none */
 };
 

@@ -32,6 +32,7 @@ struct tls {
   size_t n_hosts;
   char *name;           /* that is verified */
   SSL_SESSION *offered; /* to be resumed; NULL: none */
+  bool heard;           /* something of the peer */
   struct um_tls_trial trial;
   struct um_security security;
 };
@@ -90,7 +91,8 @@ static int expect_name(struct tls *t) {
 static int set_name(struct tls *t) {
   if (um_tls_check_host(t->name))
     return um_tls_trial_fail(&t->trial, UVMQTT_EURL,
-                             "the name of the host is none in ASCII");
+                             "the name of the host is not in ASCII, or too "
+                             "long");
   SSL_set_hostflags(t->ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
   if (expect_name(t) != 1)
     return UV_ENOMEM;
@@ -199,8 +201,12 @@ static int describe(struct tls *t) {
 static int shake(struct tls *t, enum verdict *ret) {
   begin();
   *ret = end(t, SSL_do_handshake(t->ssl));
-  if (*ret == BAD || *ret == FINISHED)
+  if (*ret == BAD)
     return failed(t);
+  if (*ret == FINISHED)
+    return um_tls_trial_fail(&t->trial, UV_EOF,
+                             "the server ended TLS in the middle of the "
+                             "handshake");
   return *ret == GOOD ? describe(t) : 0;
 }
 
@@ -265,8 +271,28 @@ static void go_on_shaking(struct tls *t) {
     um_filter_connected(&t->f);
 }
 
+/* Who says anything else than a record speaks something else. OpenSSL would
+ * wait for as many bytes as a record has. */
+static bool is_foreign(struct tls *t, const uint8_t *data, size_t len) {
+  bool first = !t->heard && len > 0;
+  t->heard |= len > 0;
+  return first && (*data < SSL3_RT_CHANGE_CIPHER_SPEC ||
+                   *data > SSL3_RT_APPLICATION_DATA);
+}
+
+static size_t refuse_foreigner(struct tls *t, const uint8_t *data, size_t len) {
+  struct um_fault *fault = &t->trial.fault;
+  fault->n_first = len < sizeof fault->first ? len : sizeof fault->first;
+  memcpy(fault->first, data, fault->n_first);
+  give_up(t, um_tls_trial_fail(&t->trial, UVMQTT_ETLS,
+                               "what the server says is no TLS"));
+  return len;
+}
+
 static size_t tls_bytes(struct um_filter *f, uint8_t *data, size_t len) {
   struct tls *t = of(f);
+  if (is_foreign(t, data, len))
+    return refuse_foreigner(t, data, len);
   t->pipe.data = data;
   t->pipe.len = len;
   if (f->state == UM_FILTER_OPENING)

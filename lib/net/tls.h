@@ -29,8 +29,8 @@ enum um_tls_warning {
 };
 unsigned um_tls_warnings(uvmqtt_tls_t *tls);
 
-/* May it be verified and sent as SNI? 0, or UVMQTT_EURL: not ASCII, or a dot in
- * front. */
+/* May it be verified and sent as SNI? 0, or UVMQTT_EURL: not ASCII, an empty
+ * label (but a dot at the end), or too long. */
 int um_tls_check_host(const char *host);
 
 #endif

@@ -213,6 +213,8 @@ Test(tls, T15_a_server_without_tls_hears_no_mqtt) {
   UNTIL(&r, r.g.n[DISCONNECTED] == 1);
   cr_expect_eq(r.g.error.code, UVMQTT_ETLS);
   cr_expect_eq(r.g.error.phase, UVMQTT_PHASE_TLS);
+  cr_expect_not_null(strstr(r.g.error.hint, "plain MQTT"), "%s",
+                     r.g.error.hint);
   close_all();
 }
 

@@ -273,8 +273,30 @@ Test(tls, does_not_take_plain_mqtt_for_tls) {
   rig_init(&r);
   rig_connect(&r);
   memstream_feed(r.below, "\x20\x02\x00\x00", 4);
-  memstream_feed(r.below, "\x20\x02\x00\x00", 4);
-  ends_with_error("wrong version number");
+  ends_with_error("is no TLS"); /* and does not wait for a whole record */
+  cr_expect_eq(r.fault.n_first, 4);
+  cr_expect_arr_eq(r.fault.first, "\x20\x02\x00\x00", 4);
+  rig_done(&r);
+}
+
+Test(tls, tells_what_was_said_instead_of_tls) {
+  static const char http[] = "HTTP/1.1 400 Bad Request\r\n";
+  rig_init(&r);
+  rig_connect(&r);
+  memstream_feed(r.below, http, sizeof http - 1);
+  ends_with_error("is no TLS");
+  cr_expect_eq(r.fault.n_first, sizeof r.fault.first);
+  cr_expect_arr_eq(r.fault.first, http, sizeof r.fault.first);
+  rig_done(&r);
+}
+
+Test(tls, takes_close_notify_in_the_handshake_for_an_end) {
+  rig_init(&r);
+  rig_connect(&r);
+  memstream_feed(r.below, "\x15\x03\x03\x00\x02\x01\x00", 7);
+  cr_assert_eq(r.count[ENDED], 1);
+  cr_expect_eq(r.status, UV_EOF, "%d", r.status);
+  cr_expect_not_null(strstr(r.fault.text, "in the middle of the handshake"));
   rig_done(&r);
 }
 

@@ -4,6 +4,7 @@
 #include "net/tls_rig.h"
 #include "support/suite.h"
 #include <openssl/ocsp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <uvmqtt/error.h>
@@ -81,6 +82,37 @@ static void expect_other_name(const char *names) {
 Test(tls_verify, T05_another_host) {
   SERVE(.san = "DNS:example.com,DNS:example.org");
   expect_other_name("example.com, example.org");
+}
+
+/* len bytes in labels of seven and their dots. */
+static const char *name_of(size_t len) {
+  static char name[300];
+  for (size_t i = 0; i < len; i++)
+    name[i] = i % 8 == 7 ? '.' : 'a';
+  name[len] = '\0';
+  return name;
+}
+
+/* More than fit are cut between two. */
+Test(tls_verify, T05_a_certificate_of_many_names) {
+  char san[2000] = "";
+  for (int i = 0; i < 60; i++)
+    snprintf(san + strlen(san), sizeof san - strlen(san),
+             "%sDNS:host%d.example.com", i == 0 ? "" : ",", 100 + i);
+  SERVE(.san = san);
+  rig_refuses(&r, UVMQTT_EHOSTNAME, "hostname mismatch");
+  const char *end = r.fault.names + strlen(r.fault.names) - 9;
+  cr_expect_str_eq(end, ".com, ...", "%s", r.fault.names);
+  rig_done(&r);
+}
+
+Test(tls_verify, T05_a_certificate_of_one_long_name) {
+  char san[300];
+  snprintf(san, sizeof san, "DNS:%s", name_of(253));
+  SERVE(.san = san);
+  rig_refuses(&r, UVMQTT_EHOSTNAME, "hostname mismatch");
+  cr_expect_str_eq(r.fault.names, name_of(253), "%s", r.fault.names);
+  rig_done(&r);
 }
 
 Test(tls_verify, T06_a_wildcard_of_a_whole_domain) {
@@ -362,15 +394,30 @@ Test(tls_verify, T27_names_that_are_not_ascii_are_refused) {
   rig_done(&r);
 }
 
-Test(tls_verify, T27_a_name_too_long_for_sni) {
-  static char host[300];
-  memset(host, 'a', 256);
+Test(tls_verify, T27_a_name_has_253_bytes_and_labels_of_63_at_the_most) {
+  char label[65] = "";
+  cr_expect_eq(um_tls_check_host(name_of(253)), 0);
+  cr_expect_eq(um_tls_check_host(name_of(254)), UVMQTT_EURL);
+  memset(label, 'a', 63);
+  cr_expect_eq(um_tls_check_host(label), 0);
+  memset(label, 'a', 64);
+  cr_expect_eq(um_tls_check_host(label), UVMQTT_EURL);
+  cr_expect_eq(um_tls_check_host("a.b."), 0);
+  cr_expect_eq(um_tls_check_host("a..b"), UVMQTT_EURL);
+  cr_expect_eq(um_tls_check_host("a.."), UVMQTT_EURL);
+  cr_expect_eq(um_tls_check_host("."), UVMQTT_EURL);
+  cr_expect_eq(um_tls_check_host(""), UVMQTT_EURL);
+  cr_expect_eq(um_tls_check_host("::1"), 0);
+}
+
+Test(tls_verify, T27_a_name_that_is_too_long_hears_nothing) {
   rig_init(&r);
-  r.host = host;
+  r.host = name_of(254);
   rig_connect(&r);
   cr_expect_eq(r.count[ENDED], 1);
-  cr_expect_eq(r.status, UVMQTT_ETLSCONFIG);
+  cr_expect_eq(r.status, UVMQTT_EURL);
   cr_expect_eq(r.below->out.len, 0);
+  cr_expect_eq(uvmqtt_tls_set_server_name(r.tls, r.host), UVMQTT_ETLSCONFIG);
   rig_done(&r);
 }
 
@@ -539,6 +586,8 @@ Test(tls_verify, a_missing_staple) {
   for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
     require_staple(version);
     rig_refuses(&r, UVMQTT_ECERT, "the server stapled no OCSP response");
+    expect_code(X509_V_ERR_OCSP_VERIFY_NEEDED);
+    cr_expect_str_eq(r.fault.subject, "CN=the server");
     staple_done();
   }
 }
@@ -547,6 +596,7 @@ Test(tls_verify, a_staple_that_says_revoked) {
   require_staple(TLS1_3_VERSION);
   make_staple(r.server.cert, &r.ca, V_OCSP_CERTSTATUS_REVOKED, 0);
   rig_refuses(&r, UVMQTT_ECERT, "says: revoked");
+  expect_code(X509_V_ERR_CERT_REVOKED);
   staple_done();
 }
 
@@ -581,6 +631,7 @@ Test(tls_verify, a_staple_for_another_certificate) {
   require_staple(TLS1_3_VERSION);
   make_staple(r.ca.cert, &r.ca, V_OCSP_CERTSTATUS_GOOD, 0);
   rig_refuses(&r, UVMQTT_ECERT, "for another certificate");
+  expect_code(X509_V_ERR_OCSP_VERIFY_FAILED);
   staple_done();
 }
 
