@@ -114,6 +114,16 @@ static void set_session(struct tls *t) {
     SSL_set_session(t->ssl, t->offered);
 }
 
+/* A handshake that ended may have ended because of what was offered, be it
+ * without a word; the next one is a full one. */
+static void forget_session(struct tls *t) {
+  if (t->offered == NULL)
+    return;
+  uv_mutex_lock(&t->config->lock);
+  um_tls_tickets_forget(&t->config->tickets, t->offered);
+  uv_mutex_unlock(&t->config->lock);
+}
+
 /* An SSL_CTX of the caller's own has its own callback for new sessions, or
  * none; its last session is asked for in the end. */
 static void keep_session(struct tls *t) {
@@ -344,7 +354,9 @@ static void free_hosts(struct tls *t) {
 static void tls_done(struct um_filter *f) {
   struct tls *t = of(f);
   begin();
-  if (t->ssl != NULL && t->trial.code == 0 && SSL_is_init_finished(t->ssl)) {
+  if (t->ssl == NULL || !SSL_is_init_finished(t->ssl)) {
+    forget_session(t);
+  } else if (t->trial.code == 0) {
     SSL_set_shutdown(t->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
     keep_session(t);
   }

@@ -76,3 +76,12 @@ SSL_SESSION *um_tls_tickets_take(struct um_tls_tickets *t,
   }
   return NULL;
 }
+
+void um_tls_tickets_forget(struct um_tls_tickets *t,
+                           const SSL_SESSION *session) {
+  for (struct um_list *i = t->list.next, *next; i != &t->list; i = next) {
+    next = i->next;
+    if (at(i)->session == session)
+      drop(t, at(i));
+  }
+}

@@ -33,5 +33,8 @@ bool um_tls_tickets_put(struct um_tls_tickets *t,
  * TLS 1.3 is used once, so that nobody can link connections by it. */
 SSL_SESSION *um_tls_tickets_take(struct um_tls_tickets *t,
                                  const struct um_tls_ticket_key *key);
+/* It was of no use. */
+void um_tls_tickets_forget(struct um_tls_tickets *t,
+                           const SSL_SESSION *session);
 
 #endif

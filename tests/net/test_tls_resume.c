@@ -175,6 +175,22 @@ Test(tls_resume, a_ticket_of_an_ssl_ctx_is_used_once) {
   rig_done(&r);
 }
 
+/* Else a server that dislikes it and says nothing would never be reached. */
+Test(tls_resume, what_a_handshake_failed_with_is_not_offered_again) {
+  for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
+    rig_init(&r);
+    SSL_CTX_set_num_tickets(r.peer_ctx, 1);
+    use_version(version);
+    rig_up(&r);
+    rig_again(&r);
+    rig_connect(&r);
+    memstream_end(r.below, UV_ECONNRESET);
+    reconnect(false);
+    reconnect(true);
+    rig_done(&r);
+  }
+}
+
 /* T20 */
 Test(tls_resume, a_flood_of_tickets_is_bounded) {
   rig_init(&r);

@@ -828,6 +828,49 @@ Test(tls_verify, an_ssl_ctx_with_modes_of_its_own_loses_no_byte) {
   rig_done(&r);
 }
 
+/* Such as one that knows the server's key. */
+static int accept_all(X509_STORE_CTX *x, void *arg) {
+  (void)x;
+  (void)arg;
+  return 1;
+}
+
+static int pass(int good, X509_STORE_CTX *x) {
+  (void)good;
+  (void)x;
+  return 1;
+}
+
+static int pardon(int good, X509_STORE_CTX *x) {
+  (void)good;
+  X509_STORE_CTX_set_error(x, X509_V_OK);
+  return 1;
+}
+
+Test(tls_verify, an_ssl_ctx_may_have_a_judge_of_its_own) {
+  rig_init(&r);
+  r.host = "example.com";
+  wrap(SSL_VERIFY_PEER);
+  SSL_CTX_set_cert_verify_callback(wrapped, accept_all, NULL);
+  rig_up(&r);
+  rig_done(&r);
+  rig_init(&r);
+  r.host = "example.com";
+  wrap(SSL_VERIFY_PEER);
+  SSL_CTX_set_verify(wrapped, SSL_VERIFY_PEER, pardon);
+  rig_up(&r);
+  rig_done(&r);
+}
+
+Test(tls_verify, an_error_that_an_ssl_ctx_let_pass_is_still_one) {
+  rig_init(&r);
+  r.host = "example.com";
+  wrap(SSL_VERIFY_PEER);
+  SSL_CTX_set_verify(wrapped, SSL_VERIFY_PEER, pass);
+  rig_refuses(&r, UVMQTT_EHOSTNAME, "hostname mismatch");
+  rig_done(&r);
+}
+
 static unsigned heard_info;
 
 static void on_their_info(const SSL *ssl, int where, int value) {
