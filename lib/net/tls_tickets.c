@@ -62,26 +62,35 @@ static bool is_single_use(const SSL_SESSION *session) {
   return SSL_SESSION_get_protocol_version(session) >= TLS1_3_VERSION;
 }
 
+static SSL_SESSION *take(struct um_tls_tickets *t, struct ticket *found) {
+  SSL_SESSION *session = found->session;
+  if (!is_single_use(session))
+    return SSL_SESSION_dup(session);
+  SSL_SESSION_up_ref(session);
+  drop(t, found);
+  return session;
+}
+
 SSL_SESSION *um_tls_tickets_take(struct um_tls_tickets *t,
                                  const struct um_tls_ticket_key *key) {
-  for (struct um_list *i = t->list.prev; i != &t->list; i = i->prev) {
-    struct ticket *found = at(i);
-    if (!fits(found, key))
-      continue;
-    SSL_SESSION *session = found->session;
-    SSL_SESSION_up_ref(session);
-    if (is_single_use(session))
-      drop(t, found);
-    return session;
-  }
+  for (struct um_list *i = t->list.prev; i != &t->list; i = i->prev)
+    if (fits(at(i), key))
+      return take(t, at(i));
   return NULL;
+}
+
+static bool is_same(const SSL_SESSION *a, const SSL_SESSION *b) {
+  unsigned n = 0, m = 0;
+  const unsigned char *x = SSL_SESSION_get_id(a, &n);
+  const unsigned char *y = SSL_SESSION_get_id(b, &m);
+  return n == m && memcmp(x, y, n) == 0;
 }
 
 void um_tls_tickets_forget(struct um_tls_tickets *t,
                            const SSL_SESSION *session) {
   for (struct um_list *i = t->list.next, *next; i != &t->list; i = next) {
     next = i->next;
-    if (at(i)->session == session)
+    if (is_same(at(i)->session, session))
       drop(t, at(i));
   }
 }

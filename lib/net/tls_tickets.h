@@ -29,11 +29,13 @@ void um_tls_tickets_clear(struct um_tls_tickets *t);
 bool um_tls_tickets_put(struct um_tls_tickets *t,
                         const struct um_tls_ticket_key *key,
                         SSL_SESSION *session);
-/* The newest that fits, with a reference for the caller; NULL: none. One of
- * TLS 1.3 is used once, so that nobody can link connections by it. */
+/* The newest that fits, for the caller alone; NULL: none. One of TLS 1.3 is
+ * used once, so that nobody can link connections by it; of others the caller
+ * gets a copy, as a handshake writes to its session and another thread may be
+ * in one, too. */
 SSL_SESSION *um_tls_tickets_take(struct um_tls_tickets *t,
                                  const struct um_tls_ticket_key *key);
-/* It was of no use. */
+/* What was taken was of no use. */
 void um_tls_tickets_forget(struct um_tls_tickets *t,
                            const SSL_SESSION *session);
 
