@@ -77,16 +77,17 @@ UVMQTT_EXTERN int uvmqtt_tls_new(uvmqtt_tls_protocol_t protocol,
                                  uvmqtt_tls_t **ret);
 
 /* A context around an SSL_CTX (OpenSSL 3) of the caller's own, for what is not
- * offered here. It gets one more reference, is used as it is and not changed;
- * leave it alone while clients use it. Host name and SNI are set for each
- * connection; whether the verdict counts is for its verify mode to say. Of the
- * functions below only uvmqtt_tls_set_server_name works with it, the others
- * are UVMQTT_ETLSCONFIG. A verify callback of its own that lets an error pass
- * must also set it to X509_V_OK, else the connection is refused all the same.
- * Each connection is without renegotiation, read-ahead and partial writes.
- * Sessions are resumed as below, unless its cache mode is SSL_SESS_CACHE_OFF
- * when a client connects; its callbacks are left to you, and app data of the
- * SSL (not of the SSL_CTX) to us. */
+ * offered here; one for servers or datagrams is UVMQTT_ETLSCONFIG. It gets one
+ * more reference, is used as it is and not changed; leave it alone while
+ * clients use it. Host name and SNI are set for each connection; whether the
+ * verdict counts is for its verify mode to say. Of the functions below only
+ * uvmqtt_tls_set_server_name works with it, the others are UVMQTT_ETLSCONFIG. A
+ * verify callback of its own that lets an error pass must also set it to
+ * X509_V_OK, else the connection is refused all the same. Each connection is
+ * without renegotiation, read-ahead and partial writes. Sessions are resumed as
+ * below, unless its cache mode is SSL_SESS_CACHE_OFF when a client connects;
+ * its callbacks are left to you, and app data of the SSL (not of the SSL_CTX)
+ * to us. */
 struct ssl_ctx_st;
 UVMQTT_EXTERN int uvmqtt_tls_wrap(struct ssl_ctx_st *ssl_ctx,
                                   uvmqtt_tls_t **ret);

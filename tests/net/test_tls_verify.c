@@ -828,6 +828,18 @@ Test(tls_verify, an_ssl_ctx_with_modes_of_its_own_loses_no_byte) {
   rig_done(&r);
 }
 
+Test(tls_verify, an_ssl_ctx_for_something_else_is_refused) {
+  const SSL_METHOD *methods[] = {TLS_server_method(), DTLS_method(),
+                                 DTLS_client_method()};
+  uvmqtt_tls_t *tls = NULL;
+  for (size_t i = 0; i < 3; i++) {
+    SSL_CTX *ctx = SSL_CTX_new(methods[i]);
+    cr_expect_eq(uvmqtt_tls_wrap(ctx, &tls), UVMQTT_ETLSCONFIG);
+    cr_expect_null(tls);
+    SSL_CTX_free(ctx);
+  }
+}
+
 /* Such as one that knows the server's key. */
 static int accept_all(X509_STORE_CTX *x, void *arg) {
   (void)x;
