@@ -143,6 +143,14 @@ static void set_modes(SSL *ssl) {
   SSL_set_read_ahead(ssl, 0);
 }
 
+static void set_callbacks(struct tls *t) {
+  SSL_set_app_data(t->ssl, &t->trial);
+  SSL_set_info_callback(t->ssl, um_tls_on_info);
+  if (t->config->wrapped && t->trial.terms.verify)
+    SSL_set_verify(t->ssl, SSL_get_verify_mode(t->ssl),
+                   um_tls_on_their_verdict);
+}
+
 static int make_ssl(struct tls *t) {
   char text[UM_FAULT_TEXT];
   int r;
@@ -157,8 +165,7 @@ static int make_ssl(struct tls *t) {
     return UV_ENOMEM;
   SSL_set_bio(t->ssl, bio, bio);
   set_modes(t->ssl);
-  SSL_set_app_data(t->ssl, &t->trial);
-  SSL_set_info_callback(t->ssl, um_tls_on_info);
+  set_callbacks(t);
   SSL_set_connect_state(t->ssl);
   return 0;
 }

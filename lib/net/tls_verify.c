@@ -71,9 +71,12 @@ static bool check_pins(struct um_tls_trial *t, X509_STORE_CTX *x, bool chain) {
   return fit;
 }
 
+static SSL *ssl_of(X509_STORE_CTX *x) {
+  return X509_STORE_CTX_get_ex_data(x, SSL_get_ex_data_X509_STORE_CTX_idx());
+}
+
 int um_tls_on_verify(X509_STORE_CTX *x, void *arg) {
-  SSL *ssl =
-      X509_STORE_CTX_get_ex_data(x, SSL_get_ex_data_X509_STORE_CTX_idx());
+  SSL *ssl = ssl_of(x);
   struct um_tls_trial *t = SSL_get_app_data(ssl);
   (void)arg;
   if (t->terms.verify && X509_verify_cert(x) != 1) {
@@ -81,6 +84,17 @@ int um_tls_on_verify(X509_STORE_CTX *x, void *arg) {
     return 0;
   }
   return check_pins(t, x, t->terms.verify);
+}
+
+int um_tls_on_their_verdict(int good, X509_STORE_CTX *x) {
+  SSL *ssl = ssl_of(x);
+  SSL_verify_cb theirs = SSL_CTX_get_verify_callback(SSL_get_SSL_CTX(ssl));
+  int r = theirs == NULL ? good : theirs(good, x);
+  if (!r && X509_STORE_CTX_get_error(x) == X509_V_OK)
+    X509_STORE_CTX_set_error(x, X509_V_ERR_APPLICATION_VERIFICATION);
+  if (!r)
+    refuse(SSL_get_app_data(ssl), x);
+  return r;
 }
 
 /* The caller may have one in an SSL_CTX of his own. */

@@ -19,6 +19,9 @@ void um_tls_trial_init(struct um_tls_trial *t, uvmqtt_tls_t *config);
 
 /* For SSL_CTX_set_cert_verify_callback and SSL_set_info_callback. */
 int um_tls_on_verify(X509_STORE_CTX *x, void *arg);
+/* For SSL_set_verify, where an SSL_CTX of the caller's own judges: asks that
+ * one's callback, and notes what it refuses. */
+int um_tls_on_their_verdict(int good, X509_STORE_CTX *x);
 void um_tls_on_info(const SSL *ssl, int where, int value);
 
 /* An operation failed: completes the fault from OpenSSL's queue, empties that,

@@ -765,6 +765,36 @@ Test(tls_verify, an_ssl_ctx_of_the_callers_checks_names) {
   wrap(SSL_VERIFY_PEER);
   r.host = "example.com";
   rig_refuses(&r, UVMQTT_EHOSTNAME, "hostname mismatch");
+  cr_expect_str_eq(r.fault.names, "localhost, 127.0.0.1");
+  cr_expect_str_eq(r.fault.subject, "CN=the server");
+  rig_done(&r);
+}
+
+Test(tls_verify, what_an_ssl_ctx_refuses_is_told_in_full) {
+  rig_init(&r);
+  struct pki old = pki_make(
+      &(struct pki_wish){.cn = "old CA", .ca = true, .begin = -9, .end = -2},
+      NULL);
+  wrap(SSL_VERIFY_PEER);
+  X509_STORE_add_cert(SSL_CTX_get_cert_store(wrapped), old.cert);
+  rig_use_server(&r, pki_server(&old));
+  rig_refuses(&r, UVMQTT_ECERT, "certificate has expired");
+  cr_expect_eq(r.fault.verify_depth, 1);
+  cr_expect_str_eq(r.fault.subject, "CN=old CA");
+  cr_expect_eq(r.fault.expired_days, 2);
+  pki_done(&old);
+  rig_done(&r);
+}
+
+static int deny(int good, X509_STORE_CTX *x) {
+  return good && X509_STORE_CTX_get_error_depth(x) > 0;
+}
+
+Test(tls_verify, an_ssl_ctx_may_refuse_what_is_well) {
+  rig_init(&r);
+  wrap(SSL_VERIFY_PEER);
+  SSL_CTX_set_verify(wrapped, SSL_VERIFY_PEER, deny);
+  rig_refuses(&r, UVMQTT_ECERT, "application verification failure");
   rig_done(&r);
 }
 
