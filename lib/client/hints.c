@@ -168,6 +168,21 @@ static const struct {
      "nothing listens at the address and port of the proxy"},
 };
 
+/* Instead of CONNACK, over TLS: what servers do, too, that want another client
+ * certificate and do not say so. */
+static const struct {
+  int code;
+  const char *text;
+} by_silence[] = {
+    {UV_ETIMEDOUT, "no CONNACK in time; is this an MQTT port?"},
+    {UV_EOF,
+     "the server closed without an answer to CONNECT; is this an MQTT port, "
+     "and does it want a client certificate, or another one?"},
+    {UV_ECONNRESET,
+     "the server reset the connection without an answer to CONNECT; is this "
+     "an MQTT port, and does it want a client certificate, or another one?"},
+};
+
 /* Who answers CONNECT with this is no MQTT server. */
 static const struct {
   const char *bytes;
@@ -236,6 +251,15 @@ static const char *hint_of_code(const struct um_hint_facts *f) {
   return uvmqtt_strerror(f->code);
 }
 
+static const char *hint_of_silence(const struct um_hint_facts *f) {
+  if (!f->over_tls || f->phase != UVMQTT_PHASE_HANDSHAKE || f->reason != 0)
+    return NULL;
+  for (EACH(i, by_silence))
+    if (by_silence[i].code == f->code)
+      return by_silence[i].text;
+  return NULL;
+}
+
 /* Whatever came instead of CONNACK. */
 static const char *hint_of_first(const struct um_hint_facts *f) {
   if (f->phase != UVMQTT_PHASE_HANDSHAKE || f->reason != 0)
@@ -277,5 +301,7 @@ const char *um_hint(const struct um_hint_facts *f, char *buffer) {
   const char *hint = hint_of_first(f);
   if (hint == NULL)
     hint = hint_of_fault(f, buffer);
+  if (hint == NULL)
+    hint = hint_of_silence(f);
   return hint == NULL ? hint_of_code(f) : hint;
 }

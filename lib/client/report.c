@@ -90,7 +90,9 @@ static const char *hint_of(uvmqtt_t *m, const struct um_fault *fault) {
                                 .reason = m->error.reason,
                                 .fault = fault,
                                 .first = m->first,
-                                .n_first = m->n_first};
+                                .n_first = m->n_first,
+                                .over_tls = m->stream != NULL &&
+                                            m->stream->security != NULL};
   return um_hint(&facts, m->details == NULL ? NULL : m->details->hint);
 }
 

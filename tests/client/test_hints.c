@@ -147,6 +147,21 @@ Test(hints, certificates_say_what_is_wrong_with_them) {
                UVMQTT_PHASE_TLS, "not valid yet");
 }
 
+/* Whoever is over TLS is not asked whether he should be. */
+Test(hints, over_tls_silence_means_something_else) {
+  static const struct {
+    int code;
+    const char *part;
+  } rows[] = {{UV_EOF, "client certificate"},
+              {UV_ECONNRESET, "client certificate"},
+              {UV_ETIMEDOUT, "is this an MQTT port?"}};
+  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+    expect((struct um_hint_facts){.code = rows[i].code,
+                                  .phase = UVMQTT_PHASE_HANDSHAKE,
+                                  .over_tls = true},
+           rows[i].part);
+}
+
 Test(hints, each_fault_of_a_certificate_has_words_of_its_own) {
   static const int codes[] = {2,  3,  7,  9,  10, 11, 12, 18, 19, 20,
                               21, 22, 23, 25, 26, 27, 28, 34, 47, 62,

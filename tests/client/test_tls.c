@@ -232,6 +232,25 @@ Test(tls, T15_a_server_of_tls_on_the_plain_port_is_no_mqtt) {
   close_all();
 }
 
+static void hang_up(struct broker_link *l, const uint8_t *data, size_t len) {
+  (void)data;
+  (void)len;
+  broker_hangs_up(l->broker);
+}
+
+/* As servers do that want another client certificate and say so to nobody. */
+Test(tls, a_server_that_closes_after_connect_is_not_asked_for_tls) {
+  open_all();
+  uvmqtt_options_t o = secure();
+  r.b.bytes = hang_up;
+  guest_open(&r, &r.g, &o);
+  guest_connect(&r.g);
+  UNTIL(&r, r.g.n[DISCONNECTED] == 1);
+  cr_expect_eq(r.g.error.phase, UVMQTT_PHASE_HANDSHAKE);
+  cr_expect_not_null(strstr(r.g.hint, "client certificate"), "%s", r.g.hint);
+  close_all();
+}
+
 /* T16: the handshake stalls at each flight. */
 Test(tls, T16_a_stalled_handshake_ends_in_time) {
   static const size_t flights[] = {0, 250, 400};
