@@ -215,9 +215,17 @@ static int describe(struct tls *t) {
   return 0;
 }
 
+/* It is a KiB or more, and is no longer asked for but by keep_session. */
+static void drop_offered(struct tls *t) {
+  SSL_SESSION_free(t->offered);
+  t->offered = NULL;
+}
+
 static int shake(struct tls *t, enum verdict *ret) {
   begin();
   *ret = end(t, SSL_do_handshake(t->ssl));
+  if (*ret == GOOD && !t->config->wrapped)
+    drop_offered(t);
   if (*ret == BAD)
     return failed(t);
   if (*ret == FINISHED)
@@ -367,7 +375,7 @@ static void tls_done(struct um_filter *f) {
     SSL_set_shutdown(t->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
     keep_session(t);
   }
-  SSL_SESSION_free(t->offered);
+  drop_offered(t);
   SSL_free(t->ssl);
   ERR_clear_error();
   free_hosts(t);
