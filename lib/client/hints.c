@@ -288,6 +288,8 @@ static const char *hint_of_fault(const struct um_hint_facts *f, char *buffer) {
     return NULL;
   if (f->phase == UVMQTT_PHASE_TLS)
     hint = um_hint_of_foreigner(f->fault);
+  if (hint == NULL && f->phase == UVMQTT_PHASE_TLS)
+    hint = um_hint_of_break(f);
   if (hint == NULL)
     hint = um_hint_of_certificate(f->fault, buffer);
   if (hint == NULL)

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <uv.h>
 #include <uvmqtt/error.h>
 
 /* X509_V_ERR_... of OpenSSL; 24 is what 79 was before OpenSSL 3. */
@@ -123,6 +124,17 @@ const char *um_hint_of_foreigner(const struct um_fault *fault) {
              ? NULL
              : "this port does not speak TLS: is it the one for mqtt:// (or "
                "ws://)?";
+}
+
+/* As servers do that want another client certificate and do not say so. */
+const char *um_hint_of_break(const struct um_hint_facts *f) {
+  if (f->fault->answered && f->code == UV_EOF)
+    return "the server closed in the middle of the TLS handshake; does it want "
+           "a client certificate, or another one?";
+  if (f->fault->answered && f->code == UV_ECONNRESET)
+    return "the server reset the connection in the middle of the TLS "
+           "handshake; does it want a client certificate, or another one?";
+  return NULL;
 }
 
 static const char *expired(const struct um_fault *fault, char *buffer) {

@@ -19,10 +19,11 @@ struct um_fault {
   long expired_days;           /* that it expired ago; 0: it did not */
   int alert;                   /* TLS alert received or sent; -1: none */
   bool alert_ours;             /* sent */
-  uint8_t
-      first[UM_FAULT_FIRST]; /* bytes of a peer that speaks something else */
-  size_t n_first;            /* 0: the layer's own protocol, or nothing */
-  int status; /* HTTP status, or the reply of a SOCKS5 proxy; 0: none */
+  /* of a peer that speaks another protocol than the layer's; n_first 0: none */
+  uint8_t first[UM_FAULT_FIRST];
+  size_t n_first;
+  bool answered; /* the peer spoke the layer's protocol, for a while */
+  int status;    /* HTTP status, or the reply of a SOCKS5 proxy; 0: none */
 };
 
 #endif

@@ -32,7 +32,6 @@ struct tls {
   size_t n_hosts;
   char *name;           /* that is verified */
   SSL_SESSION *offered; /* to be resumed; NULL: none */
-  bool heard;           /* something of the peer */
   struct um_tls_trial trial;
   struct um_security security;
 };
@@ -299,10 +298,12 @@ static void go_on_shaking(struct tls *t) {
 /* Who says anything else than a record speaks something else. OpenSSL would
  * wait for as many bytes as a record has. */
 static bool is_foreign(struct tls *t, const uint8_t *data, size_t len) {
-  bool first = !t->heard && len > 0;
-  t->heard |= len > 0;
-  return first && (*data < SSL3_RT_CHANGE_CIPHER_SPEC ||
-                   *data > SSL3_RT_APPLICATION_DATA);
+  bool *answered = &t->trial.fault.answered;
+  if (*answered || len == 0)
+    return false;
+  *answered =
+      *data >= SSL3_RT_CHANGE_CIPHER_SPEC && *data <= SSL3_RT_APPLICATION_DATA;
+  return !*answered;
 }
 
 static size_t refuse_foreigner(struct tls *t, const uint8_t *data, size_t len) {

@@ -162,6 +162,14 @@ Test(hints, over_tls_silence_means_something_else) {
            rows[i].part);
 }
 
+Test(hints, who_spoke_tls_and_broke_off_is_not_asked_whether_he_does) {
+  struct um_fault fault = {.alert = -1, .answered = true};
+  expect_verdict(UV_EOF, fault, UVMQTT_PHASE_TLS, "client certificate");
+  expect_verdict(UV_ECONNRESET, fault, UVMQTT_PHASE_TLS, "client certificate");
+  fault.answered = false;
+  expect_verdict(UV_EOF, fault, UVMQTT_PHASE_TLS, "does this port speak TLS");
+}
+
 Test(hints, each_fault_of_a_certificate_has_words_of_its_own) {
   static const int codes[] = {2,  3,  7,  9,  10, 11, 12, 18, 19, 20,
                               21, 22, 23, 25, 26, 27, 28, 34, 47, 62,

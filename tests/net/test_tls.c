@@ -223,6 +223,17 @@ Test(tls, names_an_end_in_the_middle_of_the_handshake) {
   memstream_end(r.below, UV_EOF);
   cr_expect_eq(r.status, UV_EOF);
   cr_expect_not_null(strstr(r.fault.text, "handshake"));
+  cr_expect_not(r.fault.answered);
+  rig_done(&r);
+}
+
+Test(tls, names_an_end_after_the_server_s_first_word) {
+  rig_init(&r);
+  rig_connect(&r);
+  memstream_feed(r.below, "\x16\x03\x03", 3);
+  memstream_end(r.below, UV_ECONNRESET);
+  cr_expect_eq(r.status, UV_ECONNRESET);
+  cr_expect(r.fault.answered);
   rig_done(&r);
 }
 
