@@ -484,7 +484,9 @@ typedef struct uvmqtt_stats_s {
   uint64_t inflight;               /* now: sent, not yet acknowledged */
   uint64_t queued_bytes;           /* now: bytes held for both */
   uint64_t late_replies;           /* answers that no request waited for */
-  uint64_t sent[16], received[16]; /* packets by uvmqtt_packet_type_t */
+  /* Packets by uvmqtt_packet_type_t; received[0] are those of types that no
+   * server may send. */
+  uint64_t sent[16], received[16];
   uint64_t losses;      /* connections that ended without uvmqtt_disconnect */
   uint64_t failures;    /* attempts that ended before CONNACK */
   uint64_t tls_resumed; /* connections that resumed a TLS session */

@@ -143,15 +143,16 @@ typedef struct uvmqtt_options_s {
    *
    * Ports when none is given: mqtt 1883, mqtts 8883, ws 80, wss 443. A
    * WebSocket's path is "/mqtt" when none is given. What is no letter, digit or
-   * one of "-._~" in user, password and host may be written as %XX; the path is
-   * used as it is. A scheme that the library was built without is
-   * UVMQTT_ENOTSUP. */
+   * one of "-._~" in user, password and host may be written as %XX, and '/',
+   * '?', '#', '\' and '%' must be; the path is used as it is. A scheme that the
+   * library was built without is UVMQTT_ENOTSUP. */
   const char *url;
 
   /* Further servers, as URLs of the same scheme as url (else UVMQTT_EURL): host
-   * and port only, everything else is that of url and of these options; at
-   * most UVMQTT_SERVERS_MAX. The servers are taken for equal: the session is
-   * expected at whichever is reached, and so is the MQTT version spoken.
+   * and port, and perhaps the path of a WebSocket; everything else is that of
+   * url and of these options; at most UVMQTT_SERVERS_MAX. The servers are taken
+   * for equal: the session is expected at whichever is reached, and so is the
+   * MQTT version spoken.
    *
    * Each attempt begins with url and takes the servers in order: two addresses
    * of each (one IPv6, one IPv4, where there are) and then the next two, at
@@ -382,9 +383,10 @@ typedef struct uvmqtt_options_s {
    * as without a proxy (on_resolve), and the proxy is told an address; each
    * attempt takes the next one. With several servers each attempt asks for
    * one, in turn. Else UVMQTT_EURL. The login travels to the proxy in
-   * clear text; user name and password have up to 255 bytes each. Through a
-   * proxy a server counts as local (.plain_credentials) only when the proxy is
-   * on this machine and the url has 127/8 or ::1 in it. */
+   * clear text; for SOCKS5 user name and password have up to 255 bytes each,
+   * for HTTP the user name has no colon. Through a proxy a server counts as
+   * local (.plain_credentials) only when the proxy is on this machine and the
+   * url has 127/8 or ::1 in it. */
   const char *proxy;
 
   /* WebSocket only. */
@@ -399,7 +401,7 @@ typedef struct uvmqtt_options_s {
   /* Asked on each connection, when all below the WebSocket is up, for more
    * headers: for signatures and tokens that do not last. It must answer with
    * uvmqtt_ws_headers or uvmqtt_ws_fail, inside or later; until then the
-   * handshake waits, and .connect_timeout runs. */
+   * handshake waits, and .handshake_timeout and .connect_timeout run. */
   uvmqtt_ws_headers_cb on_ws_headers;
   /* Go on with a server that does not confirm the sub-protocol "mqtt", against
    * the standard ([MQTT-6.0.0-4]); one that names another is still refused. */

@@ -12,7 +12,8 @@ extern "C" {
  * control characters but tabs, so no CR, LF or NUL can come in. The names that
  * the WebSocket handshake speaks itself are not yours: Host, Connection,
  * Upgrade, Content-Length, Transfer-Encoding and all that begin with
- * Sec-WebSocket-. Anything else is UVMQTT_EHEADER, and nothing is sent. */
+ * Sec-WebSocket-. The lines of one call or option have at most 32,000 bytes in
+ * all. Anything else is UVMQTT_EHEADER, and nothing is sent. */
 typedef struct uvmqtt_header_s {
   const char *name;
   const char *value;

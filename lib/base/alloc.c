@@ -9,6 +9,8 @@ static _Thread_local struct {
   bool forever;
 } injection;
 
+static _Thread_local void (*watch)(const void *p);
+
 static bool fails(void) {
   injection.calls++;
   if (injection.fail_at == 0 || injection.calls < injection.fail_at)
@@ -38,7 +40,13 @@ void *um_realloc(void *p, size_t size) {
   return fails() ? NULL : realloc(p, size);
 }
 
+void um_alloc_watch(void (*freed)(const void *p)) {
+  watch = freed;
+}
+
 void um_free(void *p) {
+  if (watch != NULL && p != NULL)
+    watch(p);
   free(p);
 }
 

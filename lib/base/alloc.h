@@ -24,5 +24,8 @@ void um_wipe(void *p, size_t len);
 void um_alloc_fail_at(uint64_t n, bool forever);
 /* How many allocations were asked for since the last um_alloc_fail_at. */
 uint64_t um_alloc_calls(void);
+/* Called with each block of this thread's just before it is freed (not those
+ * that um_realloc moves); NULL switches it off. Tests only. */
+void um_alloc_watch(void (*freed)(const void *p));
 
 #endif

@@ -7,7 +7,8 @@
 enum { SMALLEST = 64 };
 
 void um_buf_init(struct um_buf *b, size_t max, struct um_pool *pool) {
-  *b = (struct um_buf){.max = max, .pool = pool};
+  *b = (struct um_buf){.max = max < UINT32_MAX ? (uint32_t)max : UINT32_MAX,
+                       .pool = pool};
 }
 
 static void wipe(struct um_buf *b) {
@@ -31,7 +32,7 @@ static void take_block(struct um_buf *b) {
   if (b->pool == NULL || b->pool->block == NULL)
     return;
   b->data = b->pool->block;
-  b->cap = b->pool->size;
+  b->cap = (uint32_t)b->pool->size;
   b->pool->block = NULL;
   b->pool->size = 0;
 }
@@ -42,18 +43,18 @@ static void move_to_front(struct um_buf *b) {
 }
 
 /* Doubling, so that appending costs the same however much there is. */
-static size_t next_cap(const struct um_buf *b, size_t need) {
-  size_t cap = b->cap > b->max / 2 ? b->max : b->cap * 2;
+static uint32_t next_cap(const struct um_buf *b, size_t need) {
+  uint32_t cap = b->cap > b->max / 2 ? b->max : b->cap * 2;
   if (cap < SMALLEST)
     cap = SMALLEST;
   if (cap > b->max)
     cap = b->max;
-  return cap < need ? need : cap;
+  return cap < need ? (uint32_t)need : cap;
 }
 
 /* realloc would copy the consumed bytes, too, and leave secrets behind. */
 static bool grow(struct um_buf *b, size_t need) {
-  size_t cap = next_cap(b, need);
+  uint32_t cap = next_cap(b, need);
   uint8_t *data;
   if (b->off == 0 && !b->secret) {
     data = um_realloc(b->data, cap);
@@ -76,7 +77,7 @@ static bool grow(struct um_buf *b, size_t need) {
 }
 
 static bool make_room(struct um_buf *b, size_t n) {
-  size_t need = b->len + (n > 0 ? n : 1);
+  size_t need = (size_t)b->len + (n > 0 ? n : 1);
   if (b->data == NULL)
     take_block(b);
   if (b->data == NULL || b->cap < need)
@@ -93,7 +94,7 @@ static bool make_room(struct um_buf *b, size_t n) {
 uint8_t *um_buf_make_room(struct um_buf *b, size_t n) {
   if (n > b->max || b->len > b->max - n)
     return NULL;
-  if (b->data == NULL || b->cap - b->off - b->len < n)
+  if (b->data == NULL || (size_t)b->cap - b->off - b->len < n)
     if (!make_room(b, n))
       return NULL;
   return b->data + b->off + b->len;
@@ -105,7 +106,7 @@ int um_buf_append(struct um_buf *b, const void *p, size_t n) {
     return UM_ENOMEM;
   if (n > 0)
     memcpy(room, p, n);
-  b->len += n;
+  b->len += (uint32_t)n;
   return 0;
 }
 
@@ -123,8 +124,8 @@ void um_buf_release(struct um_buf *b) {
 
 void um_buf_swap(struct um_buf *a, struct um_buf *b) {
   struct um_buf old = *a;
-  *a = (struct um_buf){b->data, b->off,  b->len,   b->cap,
-                       a->max,  a->pool, b->secret};
-  *b = (struct um_buf){old.data, old.off, old.len,   old.cap,
-                       b->max,   b->pool, old.secret};
+  *a = (struct um_buf){b->data, a->pool, b->off,   b->len,
+                       b->cap,  a->max,  b->secret};
+  *b = (struct um_buf){old.data, b->pool, old.off,   old.len,
+                       old.cap,  b->max,  old.secret};
 }

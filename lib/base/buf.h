@@ -15,16 +15,17 @@ struct um_pool {
 };
 
 struct um_buf {
-  uint8_t *data; /* first byte not yet consumed is data + off */
-  size_t off;
-  size_t len; /* bytes from off on */
-  size_t cap;
-  size_t max;           /* len never exceeds it */
+  uint8_t *data;        /* first byte not yet consumed is data + off */
   struct um_pool *pool; /* may be NULL */
-  bool secret; /* its memory is wiped before it is given away; set it again for
-                  the next contents */
+  uint32_t off;
+  uint32_t len; /* bytes from off on */
+  uint32_t cap;
+  uint32_t max; /* len never exceeds it */
+  bool secret;  /* its memory is wiped before it is given away; set it again for
+                   the next contents */
 };
 
+/* max: SIZE_MAX is 4 GiB - 1, and so is all that is over that. */
 void um_buf_init(struct um_buf *b, size_t max, struct um_pool *pool);
 void um_buf_done(struct um_buf *b);   /* frees; b is as after init */
 void um_pool_done(struct um_pool *p); /* frees the spare block */
@@ -46,20 +47,20 @@ static inline uint8_t *um_buf_head(const struct um_buf *b) {
  * nothing has changed. Grows by doubling; moves the bytes to the front first
  * when that suffices and costs no more than what was consumed. */
 static inline uint8_t *um_buf_reserve(struct um_buf *b, size_t n) {
-  size_t end = b->off + b->len;
+  size_t end = (size_t)b->off + b->len;
   if (n <= b->cap - end && n <= b->max - b->len && n > 0)
     return b->data + end;
   return um_buf_make_room(b, n);
 }
 
 static inline void um_buf_commit(struct um_buf *b, size_t n) {
-  b->len += n;
+  b->len += (uint32_t)n;
 }
 
 /* Drops n bytes from the front. An emptied buffer keeps its memory. */
 static inline void um_buf_consume(struct um_buf *b, size_t n) {
-  b->len -= n;
-  b->off = b->len == 0 ? 0 : b->off + n;
+  b->len -= (uint32_t)n;
+  b->off = b->len == 0 ? 0 : b->off + (uint32_t)n;
 }
 
 #endif

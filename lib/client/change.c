@@ -42,9 +42,9 @@ static int look_at_url(const struct um_options *o, const uvmqtt_change_t *c,
 static void keep_credentials(const struct um_options *o,
                              const uvmqtt_change_t *c, uvmqtt_options_t *ret) {
   if (ret->username == NULL)
-    ret->username = o->username;
+    ret->username = o->who.username;
   if (c->password.data == NULL && c->password.len == 0)
-    ret->password = (uvmqtt_bytes_t){o->password, o->password_len};
+    ret->password = o->who.password;
 }
 
 /* What uvmqtt_new would have been told; the URL of nowhere is not used. */
@@ -57,7 +57,7 @@ static int wish_for(const struct um_options *o, const uvmqtt_change_t *c,
   const char *nowhere = to.tls ? "mqtts://nowhere" : "mqtt://nowhere";
   *ret = (uvmqtt_options_t){
       UVMQTT_OPTIONS_INIT,     .url = c->url == NULL ? nowhere : c->url,
-      .client_id = "-",        .version = o->config.version,
+      .client_id = "-",        .version = o->shared->config.version,
       .username = c->username, .password = c->password,
       .tls = c->tls,           .will = c->will};
   if (c->tls == NULL && to.tls)
@@ -68,15 +68,11 @@ static int wish_for(const struct um_options *o, const uvmqtt_change_t *c,
 }
 
 static void swap_credentials(struct um_options *a, struct um_options *b) {
-  char *username = a->username;
-  uint8_t *password = a->password;
-  size_t len = a->password_len;
-  a->username = b->username;
-  a->password = b->password;
-  a->password_len = b->password_len;
-  b->username = username;
-  b->password = password;
-  b->password_len = len;
+  struct um_identity was = a->who;
+  a->who.username = b->who.username;
+  a->who.password = b->who.password;
+  b->who.username = was.username;
+  b->who.password = was.password;
 }
 
 static void swap_url(struct um_options *a, struct um_options *b) {
@@ -95,6 +91,7 @@ static void swap_will(struct um_options *a, struct um_options *b) {
   struct um_op *will = a->will;
   a->will = b->will;
   b->will = will;
+  a->who.will = a->will == NULL ? NULL : &a->will->u.message;
 }
 
 int um_options_change(struct um_options *o, const uvmqtt_change_t *change,

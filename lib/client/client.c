@@ -12,12 +12,11 @@
 
 /* Making. */
 
-static void init(uvmqtt_t *m, uv_loop_t *loop, void *data) {
-  const struct um_options *o = &m->options;
+static void init(uvmqtt_t *m, void *data) {
+  const struct um_shared *o = m->options.shared;
   um_list_init(&m->in_loop);
   um_list_init(&m->in_dirty);
   um_list_init(&m->remotes);
-  um_handles_init(&m->handles, loop, false, m);
   m->backoff.min = o->reconnect_min;
   m->backoff.max = o->reconnect_max;
   m->data = data;
@@ -41,7 +40,7 @@ int uvmqtt_new(uv_loop_t *loop, const uvmqtt_options_t *options,
   }
   bool has_data =
       options->size >= offsetof(uvmqtt_options_t, data) + sizeof(void *);
-  init(m, loop, has_data ? options->data : NULL);
+  init(m, has_data ? options->data : NULL);
   r = um_lookups_make(m);
   if (r == 0)
     r = um_loop_join(loop, m, &m->loop);
@@ -51,8 +50,10 @@ int uvmqtt_new(uv_loop_t *loop, const uvmqtt_options_t *options,
     um_free(m);
     return r;
   }
-  um_session_init(&m->session, &m->options.config, &um_pump_events, m,
-                  &m->loop->pool);
+  um_handles_init(&m->handles, &m->loop->turns, false, m);
+  m->options.shared = um_shared_unite(&m->loop->shared, m->options.shared);
+  um_session_init(&m->session, &m->options.shared->config, &m->options.who,
+                  &um_pump_events, m, &m->loop->commons);
   *ret = m;
   return 0;
 }
@@ -123,7 +124,7 @@ static int check_auth(const uvmqtt_t *m, uvmqtt_bytes_t data,
   if (m == NULL)
     return UV_EINVAL;
   bool starting = m->session.auth.turn == UM_AUTH_START;
-  if (m->options.auth_method == NULL)
+  if (m->options.who.auth_method == NULL)
     return UVMQTT_ENOTSUP;
   if (data.data == NULL && data.len != 0)
     return UV_EINVAL;
@@ -244,7 +245,8 @@ uvmqtt_state_t uvmqtt_state(const uvmqtt_t *m) {
 }
 
 const uvmqtt_error_t *uvmqtt_last_error(const uvmqtt_t *m) {
-  return &m->error;
+  return m->last.code == 0 ? &um_report_none
+                           : um_report_last(m, &m->loop->error);
 }
 
 void *uvmqtt_get_data(const uvmqtt_t *m) {
@@ -263,8 +265,8 @@ size_t uvmqtt_get_pending(const uvmqtt_t *m, uvmqtt_pending_t *list, size_t n) {
   if (m == NULL || m->torn_down)
     return 0;
   if (list != NULL)
-    um_pending_list(&m->session.outbox, list, n);
-  return um_pending_count(&m->session.outbox);
+    um_pending_list(m->session.outbox, list, n);
+  return um_pending_count(m->session.outbox);
 }
 
 static void add_link(const struct um_tally *t, uvmqtt_stats_t *ret) {
@@ -282,18 +284,18 @@ static void add_link(const struct um_tally *t, uvmqtt_stats_t *ret) {
 }
 
 static void add_session(const struct um_session *s, uvmqtt_stats_t *ret) {
-  const struct um_session_counters *c = &s->counters;
-  memcpy(ret->sent, c->sent, sizeof ret->sent);
-  memcpy(ret->received, c->received, sizeof ret->received);
+  const struct um_counters *c = &s->counters;
+  um_counters_list(c, UM_SENT, ret->sent);
+  um_counters_list(c, UM_RECEIVED, ret->received);
   ret->ping_rtt = c->ping_rtt;
-  ret->packets_sent = c->packets_sent;
-  ret->packets_received = c->packets_received;
-  ret->unknown_acks = c->unknown_acks;
-  ret->duplicates = c->duplicates;
-  ret->late_replies = c->late_replies;
-  ret->queued = s->outbox.n_waiting;
-  ret->inflight = s->outbox.n_inflight;
-  ret->queued_bytes = s->outbox.n_bytes;
+  ret->packets_sent = um_counters_total(c, UM_SENT);
+  ret->packets_received = um_counters_total(c, UM_RECEIVED);
+  ret->unknown_acks = um_counters_get(c, UM_COUNTED_UNKNOWN_ACKS);
+  ret->duplicates = um_counters_get(c, UM_COUNTED_DUPLICATES);
+  ret->late_replies = um_counters_get(c, UM_COUNTED_LATE_REPLIES);
+  ret->queued = s->outbox->n_waiting;
+  ret->inflight = s->outbox->n_inflight;
+  ret->queued_bytes = s->outbox->n_bytes;
 }
 
 int uvmqtt_get_stats(const uvmqtt_t *m, uvmqtt_stats_t *ret) {

@@ -23,8 +23,15 @@
 /* What uvmqtt_get_stats tells of the link; the session counts the rest. */
 struct um_tally {
   uint64_t bytes_sent, bytes_received, writes, reads;
-  uint64_t attempts, connects, losses, failures, tls_resumed, probes;
+  uint32_t attempts, connects, losses, failures, tls_resumed, probes;
   uvmqtt_timings_t timings;
+};
+
+/* Of the latest error, so much is kept without memory. */
+struct um_last {
+  int code; /* 0: there was none */
+  uint8_t phase;
+  uint8_t reason; /* the server's */
 };
 
 struct uvmqtt_s {
@@ -62,8 +69,7 @@ struct uvmqtt_s {
   int64_t retry_in;
 
   /* the latest error and the memory behind it */
-  uvmqtt_error_t error;
-  char address[64];
+  struct um_last last;
   struct um_details *details;   /* NULL: none, or no memory for them */
   uint8_t first[UM_HINT_FIRST]; /* of the server's bytes, for a hint */
   uint8_t n_first;

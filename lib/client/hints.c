@@ -113,9 +113,13 @@ static const struct {
     {UV_ETIMEDOUT, 0, "no answer in time; is a firewall in the way?"},
     {UV_EOF, 0, "the server closed the connection"},
     {UV_ECONNRESET, 0, "the server reset the connection"},
+    {UV_EPIPE, 0, "the server closed the connection"},
     {UV_EAI_NONAME, 0, "this host name is not known"},
     {UV_EAI_NODATA, 0, "this host name has no address"},
     {UV_EAI_AGAIN, 0, "the name server does not answer"},
+    {UV_ENODEV, 0,
+     "this machine has no such interface: see .interface, or the zone of the "
+     "address"},
     {UV_ENETUNREACH, 0, "there is no network to this address"},
     {UV_EHOSTUNREACH, 0, "there is no way to this address"},
     {UV_EMFILE, 0, "this process has too many files open; see ulimit -n"},
@@ -149,9 +153,12 @@ static const struct {
     {UV_ECONNRESET, UVMQTT_PHASE_TLS,
      "the server reset the connection during the TLS handshake; does this "
      "port speak TLS, or plain MQTT (mqtt://)?"},
-    {UV_EOF, UVMQTT_PHASE_PROXY, "the proxy closed without an answer"},
+    {UV_EOF, UVMQTT_PHASE_PROXY,
+     "the proxy closed without an answer; are scheme and port in .proxy the "
+     "right ones?"},
     {UV_ECONNRESET, UVMQTT_PHASE_PROXY,
-     "the proxy reset the connection without an answer"},
+     "the proxy reset the connection without an answer; are scheme and port in "
+     ".proxy the right ones?"},
     {UV_EOF, UVMQTT_PHASE_WEBSOCKET,
      "the server closed during the WebSocket handshake; does this port speak "
      "HTTP?"},
@@ -164,8 +171,30 @@ static const struct {
     {UV_ECONNRESET, UVMQTT_PHASE_HANDSHAKE,
      "the server reset the connection without an answer to CONNECT; is this "
      "an MQTT port, and does it want TLS?"},
-    {UV_ECONNREFUSED, UVMQTT_PHASE_PROXY,
+};
+
+/* Where it is no server that was not reached. */
+static const struct {
+  enum um_hint_peer peer;
+  int code;
+  const char *text;
+} by_peer[] = {
+    {UM_HINT_PROXY, UV_ECONNREFUSED,
      "nothing listens at the address and port of the proxy"},
+    {UM_HINT_PROXY, UV_ETIMEDOUT,
+     "the proxy does not answer; is a firewall in the way?"},
+    {UM_HINT_PROXY, UV_EAI_NONAME, "the host name of the proxy is not known"},
+    {UM_HINT_PROXY, UV_EAI_NODATA, "the host name of the proxy has no address"},
+    {UM_HINT_SOCKET, UV_ECONNREFUSED,
+     "nothing listens at this socket; is the server running?"},
+    {UM_HINT_SOCKET, UV_ENOENT, "there is no socket at this path"},
+    {UM_HINT_SOCKET, UV_ENOTDIR, "there is no socket at this path"},
+    {UM_HINT_SOCKET, UV_EACCES,
+     "this program has no permission to write to the socket"},
+    {UM_HINT_SOCKET, UV_EPROTOTYPE,
+     "this socket is of another kind; MQTT needs a stream"},
+    {UM_HINT_SOCKET, UV_ETIMEDOUT,
+     "the server does not accept connections at this socket"},
 };
 
 /* Instead of CONNACK, over TLS: what servers do, too, that want another client
@@ -215,8 +244,15 @@ static const struct {
      "the proxy wants a user name and a password, or others than these"},
     {UVMQTT_PHASE_PROXY, 407, 407,
      "the proxy wants a user name and a password, or others than these"},
-    {UVMQTT_PHASE_PROXY, 403, 405, "the proxy does not allow this connection"},
+    {UVMQTT_PHASE_PROXY, 403, 403, "the proxy does not allow this connection"},
+    {UVMQTT_PHASE_PROXY, 400, 405,
+     "what answers may be a web server and no proxy; are host and port in "
+     ".proxy the right ones?"},
+    {UVMQTT_PHASE_PROXY, 501, 501, "this proxy makes no tunnels"},
     {UVMQTT_PHASE_PROXY, 500, 599, "the proxy does not reach the server"},
+    {UVMQTT_PHASE_WEBSOCKET, 101, 101,
+     "a WebSocket, but not one for MQTT, says .detail; when only the "
+     "sub-protocol is missing, .ws_any_subprotocol goes on without"},
     {UVMQTT_PHASE_WEBSOCKET, 200, 299,
      "a web server answers, but there is no WebSocket at this path; brokers "
      "often use /mqtt"},
@@ -238,6 +274,15 @@ static const struct {
   size_t i = 0;                                                                \
   i < sizeof table / sizeof table[0];                                          \
   i++
+
+static const char *hint_of_peer(const struct um_hint_facts *f) {
+  if (f->phase != UVMQTT_PHASE_CONNECT && f->phase != UVMQTT_PHASE_RESOLVE)
+    return NULL;
+  for (EACH(i, by_peer))
+    if (by_peer[i].peer == f->peer && by_peer[i].code == f->code)
+      return by_peer[i].text;
+  return NULL;
+}
 
 static const char *hint_of_code(const struct um_hint_facts *f) {
   for (EACH(i, by_phase))
@@ -300,7 +345,11 @@ static const char *hint_of_fault(const struct um_hint_facts *f, char *buffer) {
 const char *um_hint(const struct um_hint_facts *f, char *buffer) {
   if (f->code == 0)
     return "";
+  if (f->unsigned_yet && f->code == UV_ETIMEDOUT)
+    return ".on_ws_headers was not answered with uvmqtt_ws_headers in time";
   const char *hint = hint_of_first(f);
+  if (hint == NULL)
+    hint = hint_of_peer(f);
   if (hint == NULL)
     hint = hint_of_fault(f, buffer);
   if (hint == NULL)

@@ -13,6 +13,9 @@ struct um_fault;
 #define UM_HINT_MAX 320u
 #define UM_HINT_FIRST 8u /* bytes of the server that are looked at */
 
+/* Who was to be reached when it was not. */
+enum um_hint_peer { UM_HINT_SERVER, UM_HINT_PROXY, UM_HINT_SOCKET };
+
 struct um_hint_facts {
   int code;
   uvmqtt_phase_t phase;
@@ -20,7 +23,9 @@ struct um_hint_facts {
   const struct um_fault *fault; /* NULL: nothing more is known */
   const uint8_t *first;         /* what the server said first */
   size_t n_first;
-  bool over_tls; /* the handshake of TLS was over */
+  bool over_tls;          /* the handshake of TLS was over */
+  enum um_hint_peer peer; /* with phases RESOLVE and CONNECT */
+  bool unsigned_yet;      /* .on_ws_headers has not been answered */
 };
 
 /* Static text, or `buffer` of UM_HINT_MAX bytes; when that is NULL a hint that

@@ -34,7 +34,7 @@ static int take_leave_options(const uvmqtt_disconnect_options_t *from,
 /* [MQTT-3.14.2-2/5]: an expiry of 0 in CONNECT cannot be raised now. */
 static int check_leave_expiry(const uvmqtt_t *m,
                               const uvmqtt_disconnect_options_t *o) {
-  const struct um_session_config *c = &m->options.config;
+  const struct um_session_config *c = &m->options.shared->config;
   bool zero = c->mode == UVMQTT_SESSION_CLEAN || c->session_expiry == 0;
   const uvmqtt_property_t *p = uvmqtt_property_find(
       o->properties, o->n_properties, UVMQTT_PROPERTY_SESSION_EXPIRY_INTERVAL);

@@ -65,12 +65,12 @@ static int make_stream(uvmqtt_t *m) {
   struct um_server servers[UM_SERVERS_MAX];
   struct um_way_route way;
   struct um_route route = {
-      .loop = m->loop->uv,
+      .turns = &m->loop->turns,
       .servers = servers,
       .n_servers = servers_of(m, servers),
-      .address_timeout = m->options.address_timeout,
-      .attempt_delay = m->options.attempt_delay,
-      .resolve_timeout = m->options.resolve_timeout,
+      .address_timeout = m->options.shared->address_timeout,
+      .attempt_delay = m->options.shared->attempt_delay,
+      .resolve_timeout = m->options.shared->resolve_timeout,
       .names =
           m->lookups != NULL ? &m->lookups->names : &m->loop->resolver.names,
       .grudges = &m->loop->grudges,
@@ -123,7 +123,6 @@ static void open_link(uvmqtt_t *m) {
   m->attempt = m->was_stable ? 1 : m->attempt + 1;
   m->was_stable = false;
   m->stats.attempts++;
-  m->address[0] = '\0';
   m->n_first = 0;
   um_prepare_note(m);
   um_report_clear(m);
@@ -134,7 +133,7 @@ static void open_link(uvmqtt_t *m) {
   um_log_attempt(m);
   if (m->closing)
     return;
-  m->connect_by = um_pump_now(m) + m->options.connect_timeout;
+  m->connect_by = um_pump_now(m) + m->options.shared->connect_timeout;
   m->deadline = m->connect_by;
   m->phase = UVMQTT_PHASE_CONNECT;
   um_prepare_ask(m);
@@ -150,12 +149,11 @@ static void begin_phase(uvmqtt_t *m, int phase, uint32_t ms) {
 }
 
 void um_link_progress(uvmqtt_t *m) {
-  memcpy(m->address, m->stream->address, sizeof m->address);
   um_timings_look(m);
   int phase = m->stream->phase;
   if (m->state == UVMQTT_STATE_CONNECTING && phase != m->phase &&
       phase > UVMQTT_PHASE_CONNECT && m->phase != UVMQTT_PHASE_HANDSHAKE)
-    begin_phase(m, phase, m->options.handshake_timeout);
+    begin_phase(m, phase, m->options.shared->handshake_timeout);
 }
 
 /* The user may close or leave where he is asked; both go on from service. */
@@ -173,7 +171,7 @@ static int greet(uvmqtt_t *m) {
 
 void um_link_connected(uvmqtt_t *m) {
   um_link_progress(m);
-  begin_phase(m, UVMQTT_PHASE_HANDSHAKE, m->options.connack_timeout);
+  begin_phase(m, UVMQTT_PHASE_HANDSHAKE, m->options.shared->connack_timeout);
   int r = greet(m);
   um_timings_look(m);
   if (r)
@@ -184,7 +182,7 @@ void um_link_connected(uvmqtt_t *m) {
 
 void um_link_online(uvmqtt_t *m) {
   m->heard_connack = true;
-  um_grudge_forget(&m->loop->grudges, m->address);
+  um_grudge_forget(&m->loop->grudges, m->stream->address);
   m->online_since = um_pump_now(m);
   m->stats.connects++;
   enter(m, UVMQTT_STATE_ONLINE);
@@ -197,7 +195,7 @@ void um_link_online(uvmqtt_t *m) {
 
 static bool was_stable(const uvmqtt_t *m, uint64_t now) {
   return m->heard_connack &&
-         now - m->online_since >= m->options.reconnect_stable;
+         now - m->online_since >= m->options.shared->reconnect_stable;
 }
 
 static int64_t next_delay(uvmqtt_t *m, int code) {
@@ -212,7 +210,7 @@ static int64_t next_delay(uvmqtt_t *m, int code) {
   bool over = code == UVMQTT_ESTORE; /* it will not be better next time */
   if (m->wanted && m->kicked && !over)
     return 1; /* left and asked for again */
-  if (!m->wanted || !m->options.reconnect || over)
+  if (!m->wanted || !m->options.shared->reconnect || over)
     return UVMQTT_OFF;
   if (redirected || (m->session.ending.retry_now && !um_verdict_is_poison(m)))
     return 1;
@@ -228,7 +226,7 @@ static void remember_failure(uvmqtt_t *m, bool left) {
                  m->session.state != UM_SESSION_DOWN;
   if (reached && !left && !m->session.ending.retry_now &&
       m->state == UVMQTT_STATE_CONNECTING)
-    um_grudge_bear(&m->loop->grudges, m->address, um_pump_now(m));
+    um_grudge_bear(&m->loop->grudges, m->stream->address, um_pump_now(m));
 }
 
 /* Says the last word, if there is one, and cuts. */
@@ -293,13 +291,13 @@ void um_link_rest(uvmqtt_t *m) {
 /* Wanted again by a uvmqtt_connect that came while the stream was closing:
  * not at speed either. */
 static void choose_delay(uvmqtt_t *m) {
-  enum um_backoff_class c = um_backoff_class_of(m->error.code, m->error.reason);
+  enum um_backoff_class c = um_backoff_class_of(m->last.code, m->last.reason);
   if (m->retry_in == UVMQTT_OFF)
     m->retry_in = (int64_t)um_backoff_next(&m->backoff, c, random64());
 }
 
 static void wait_or_rest(uvmqtt_t *m) {
-  bool at_once = m->kicked || m->error.code == 0; /* we left: no back-off */
+  bool at_once = m->kicked || m->last.code == 0; /* we left: no back-off */
   if (m->wanted && at_once) {
     open_link(m);
     return;
@@ -316,12 +314,10 @@ static void wait_or_rest(uvmqtt_t *m) {
 void um_link_closed(uvmqtt_t *m) {
   m->stream = NULL;
   m->stream_closing = false;
-  if (!m->torn_down) {
-    if (!m->leave.draining)
-      um_leave_finish(m, 0);
-    if (!m->closing)
-      wait_or_rest(m);
-  }
+  if (!m->closing && !m->leave.draining)
+    um_leave_finish(m, 0);
+  if (!m->closing)
+    wait_or_rest(m);
   um_loop_mark(m->loop, m);
 }
 

@@ -9,13 +9,13 @@
 void um_log(uvmqtt_t *m, uvmqtt_log_level_t level, const char *format, ...) {
   char raw[UM_LOG_MAX], text[UM_LOG_MAX];
   va_list ap;
-  if (m->options.on_log == NULL || m->closing)
+  if (m->options.shared->on_log == NULL || m->closing)
     return;
   va_start(ap, format);
   vsnprintf(raw, sizeof raw, format, ap);
   va_end(ap);
   um_text_copy(text, sizeof text, raw);
-  m->options.on_log(m, level, text);
+  m->options.shared->on_log(m, level, text);
 }
 
 void um_log_attempt(uvmqtt_t *m) {
@@ -34,7 +34,7 @@ void um_log_online(uvmqtt_t *m, const uvmqtt_connack_t *c) {
          " ms (prepare %" PRIu32 ", resolve %" PRIu32 ", connect %" PRIu32
          ", proxy %" PRIu32 ", TLS %" PRIu32 ", WebSocket %" PRIu32
          ", handshake %" PRIu32 ")",
-         m->address, c->version == 5 ? "5.0" : "3.1.1",
+         m->stream->address, c->version == 5 ? "5.0" : "3.1.1",
          c->session_present ? "resumed" : "new", c->keep_alive, t->total,
          t->prepare, t->resolve, t->connect, t->proxy, t->tls, t->websocket,
          t->handshake);
@@ -66,7 +66,7 @@ static void describe(const uvmqtt_error_t *e, char *to, size_t size) {
 void um_log_end(uvmqtt_t *m, const uvmqtt_disconnect_t *end) {
   char why[UM_LOG_MAX - 128] = "as asked for", next[48] = "";
   const uvmqtt_error_t *e = end->error;
-  if (m->options.on_log == NULL)
+  if (m->options.shared->on_log == NULL)
     return;
   if (e->code != 0)
     describe(e, why, sizeof why);

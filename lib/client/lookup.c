@@ -52,7 +52,7 @@ static size_t last(struct um_names *names, const char *host,
 }
 
 int um_lookups_make(uvmqtt_t *m) {
-  if (m->options.on_resolve == NULL)
+  if (m->options.shared->on_resolve == NULL)
     return 0;
   struct um_lookups *l = um_calloc(1, sizeof *l);
   if (l == NULL)
@@ -85,7 +85,7 @@ static void ask_user(uvmqtt_t *m, struct um_query *q) {
   uvmqtt_lookup_t lookup = {.host = q->host, .port = q->port, .id = q->id};
   um_list_remove(&q->link);
   um_list_push(&m->lookups->asked, &q->link);
-  m->options.on_resolve(m, &lookup);
+  m->options.shared->on_resolve(m, &lookup);
 }
 
 static void pass_on(struct um_lookups *l, struct answer *a) {

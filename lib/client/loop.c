@@ -47,7 +47,9 @@ static struct um_loop *make(uv_loop_t *uv) {
   l->looked = uv_now(uv);
   um_list_init(&l->clients);
   um_list_init(&l->dirty);
-  um_handles_init(&l->handles, uv, true, l);
+  um_list_init(&l->shared);
+  um_turns_init(&l->turns, uv);
+  um_handles_init(&l->handles, &l->turns, true, l);
   um_resolver_init(&l->resolver, &l->handles);
   um_budget_init(&l->budget);
   um_list_push(&loops, &l->link);
@@ -88,15 +90,21 @@ uv_buf_t um_loop_scratch(struct um_loop *l) {
   return uv_buf_init((char *)l->scratch, UM_TLS_SCRATCH);
 }
 
-static void on_closed(void *arg) {
+static void on_idle(void *arg) {
   struct um_loop *l = arg;
   void (*left)(struct uvmqtt_s *) = l->left;
   struct uvmqtt_s *last = l->last;
-  um_pool_done(&l->pool);
+  um_list_remove(&l->shared); /* those of the last one */
+  um_commons_done(&l->commons);
   um_free(l->read_buffer);
   um_free(l->scratch);
   um_free(l);
   left(last);
+}
+
+static void on_closed(void *arg) {
+  struct um_loop *l = arg;
+  um_turns_done(&l->turns, on_idle, l);
 }
 
 void um_loop_leave(struct um_loop *l, struct uvmqtt_s *m,
@@ -224,5 +232,5 @@ bool um_loop_owns(const uv_handle_t *h, struct uvmqtt_s **ret_client) {
       *ret_client = client_at(at);
       return true;
     }
-  return um_handles_own(&l->handles, h);
+  return um_handles_own(&l->handles, h) || um_turns_own(&l->turns, h);
 }

@@ -15,7 +15,9 @@
 #include "net/grudge.h"
 #include "net/handles.h"
 #include "net/resolve.h"
+#include "session/commons.h"
 #include <uv.h>
+#include <uvmqtt/message.h>
 
 struct uvmqtt_s;
 
@@ -23,20 +25,23 @@ struct um_loop {
   struct um_list link; /* in the process-wide list */
   uv_loop_t *uv;
   struct um_list clients;
-  struct um_list dirty; /* clients that want service */
+  struct um_list dirty;  /* clients that want service */
+  struct um_list shared; /* theirs, the latest first, see shared.h */
   unsigned refs;
-  unsigned depth;     /* our callbacks on the stack */
-  uv_thread_t thread; /* theirs, while there are any */
-  bool turning;       /* a turn was asked for */
-  struct um_handles handles;
-  struct um_pool pool; /* for out buffers */
+  unsigned depth;            /* our callbacks on the stack */
+  uv_thread_t thread;        /* theirs, while there are any */
+  bool turning;              /* a turn was asked for */
+  struct um_turns turns;     /* for all handles on it */
+  struct um_handles handles; /* that clients share */
+  struct um_commons commons; /* of the sessions */
   uint8_t *read_buffer;
   uint64_t (*slept_clock)(void); /* um_bootclock_slept, or a test's */
   uint64_t slept, looked;        /* see stay.h */
   struct um_resolver resolver;
   struct um_grudges grudges;
   struct um_budget budget;
-  uint8_t *scratch; /* for plain text of TLS; NULL: nobody needed it yet */
+  uvmqtt_error_t error; /* what uvmqtt_last_error gives out without memory */
+  uint8_t *scratch;     /* for plain text of TLS; NULL: nobody needed it yet */
   void (*left)(struct uvmqtt_s *last); /* see um_loop_leave */
   struct uvmqtt_s *last;
 };

@@ -8,8 +8,8 @@
 #define HOST_SIZE 256u /* a name has up to 253 bytes, a path less */
 
 void um_prepare_note(uvmqtt_t *m) {
-  m->prepare.last_code = m->error.code;
-  m->prepare.last_reason = m->error.reason;
+  m->prepare.last_code = m->last.code;
+  m->prepare.last_reason = m->last.reason;
 }
 
 void um_prepare_forget(uvmqtt_t *m) {
@@ -17,8 +17,8 @@ void um_prepare_forget(uvmqtt_t *m) {
 }
 
 uvmqtt_phase_t um_prepare_phase(const uvmqtt_t *m) {
-  return m->options.on_before_connect == NULL ? UVMQTT_PHASE_RESOLVE
-                                              : UVMQTT_PHASE_PREPARE;
+  return m->options.shared->on_before_connect == NULL ? UVMQTT_PHASE_RESOLVE
+                                                      : UVMQTT_PHASE_PREPARE;
 }
 
 /* The answer may come inside, and take the URL away. */
@@ -32,13 +32,13 @@ static void ask_user(uvmqtt_t *m) {
                               .last_reason = m->prepare.last_reason};
   snprintf(host, sizeof host, "%s", url->host);
   m->prepare.state = UM_PREPARE_ASKED;
-  m->options.on_before_connect(m, &attempt);
+  m->options.shared->on_before_connect(m, &attempt);
 }
 
 void um_prepare_ask(uvmqtt_t *m) {
   m->prepare.verdict = 0;
   m->prepare.state = UM_PREPARE_ANSWERED;
-  if (m->options.on_before_connect != NULL)
+  if (m->options.shared->on_before_connect != NULL)
     ask_user(m);
 }
 

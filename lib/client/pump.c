@@ -274,16 +274,16 @@ static void connected(void *up, const uvmqtt_connack_t *connack) {
   um_link_online(m);
   c.timings = &m->stats.timings;
   um_log_online(m, &c);
-  if (m->options.on_connect != NULL && !m->closing)
-    m->options.on_connect(m, &c);
+  if (m->options.shared->on_connect != NULL && !m->closing)
+    m->options.shared->on_connect(m, &c);
 }
 
 static void message(void *up, const uvmqtt_message_t *message) {
   uvmqtt_t *m = up;
   if (m->closing)
     return;
-  if (m->options.on_message != NULL)
-    m->options.on_message(m, message);
+  if (m->options.shared->on_message != NULL)
+    m->options.shared->on_message(m, message);
   else if (message->token != 0) /* nobody is there to say it */
     um_session_ack(&m->session, now_of(m), message->token, 0);
 }
@@ -291,7 +291,7 @@ static void message(void *up, const uvmqtt_message_t *message) {
 static void chunk(void *up, const uvmqtt_chunk_t *chunk) {
   uvmqtt_t *m = up;
   if (!m->closing) /* um_options_read saw to it that there is one */
-    m->options.on_chunk(m, chunk);
+    m->options.shared->on_chunk(m, chunk);
 }
 
 static void completed(void *up, uvmqtt_request_cb cb, void *arg,
@@ -309,29 +309,29 @@ static void notice(void *up, const uvmqtt_notice_t *from) {
   uvmqtt_notice_t notice = *from;
   notice.text = texts[from->kind];
   um_log_notice(m, &notice);
-  if (m->options.on_notice != NULL && !m->closing)
-    m->options.on_notice(m, &notice);
+  if (m->options.shared->on_notice != NULL && !m->closing)
+    m->options.shared->on_notice(m, &notice);
 }
 
 /* Leaving before CONNACK took effect: nothing further of it counts. */
 static void auth(void *up, const uvmqtt_auth_t *auth) {
   uvmqtt_t *m = up;
   if (!m->closing)
-    m->options.on_auth(m, auth);
+    m->options.shared->on_auth(m, auth);
   if (um_is_leaving(m) && m->state == UVMQTT_STATE_CONNECTING)
     um_session_halt(&m->session);
 }
 
 static void water(void *up, bool high) {
   uvmqtt_t *m = up;
-  if (m->options.on_water != NULL && !m->closing)
-    m->options.on_water(m, high);
+  if (m->options.shared->on_water != NULL && !m->closing)
+    m->options.shared->on_water(m, high);
 }
 
 static void trace(void *up, const uvmqtt_trace_t *trace) {
   uvmqtt_t *m = up;
   if (!m->closing)
-    m->options.on_trace(m, trace);
+    m->options.shared->on_trace(m, trace);
 }
 
 const struct um_session_events um_pump_events = {

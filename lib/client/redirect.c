@@ -31,7 +31,7 @@ bool um_redirect_trusts(const uvmqtt_t *m) {
 }
 
 void um_redirect_open(uvmqtt_t *m) {
-  um_options_lend(&m->options, um_redirect_trusts(m));
+  m->options.who.withheld = !um_redirect_trusts(m);
 }
 
 void um_redirect_stable(uvmqtt_t *m) {
@@ -60,9 +60,9 @@ static void end_detour(uvmqtt_t *m) {
 /* Nobody is asked when there will be no further attempt. */
 static bool is_redirected(const uvmqtt_t *m, int code) {
   const struct um_ending *e = &m->session.ending;
-  bool goes_on = m->wanted && m->options.reconnect && !um_is_leaving(m);
+  bool goes_on = m->wanted && m->options.shared->reconnect && !um_is_leaving(m);
   return goes_on && !m->closing && code == e->code &&
-         e->server_reference != NULL && m->options.on_redirect != NULL;
+         e->server_reference != NULL && m->options.shared->on_redirect != NULL;
 }
 
 /* Servers that send us round in circles are left alone for a while. */
@@ -102,7 +102,7 @@ bool um_redirect_ended(uvmqtt_t *m, int code) {
       .reference = m->session.ending.server_reference,
       .permanent = m->session.ending.reason == UVMQTT_REASON_SERVER_MOVED,
   };
-  uvmqtt_redirect_verdict_t verdict = m->options.on_redirect(m, &r);
+  uvmqtt_redirect_verdict_t verdict = m->options.shared->on_redirect(m, &r);
   if (m->closing || !m->wanted || verdict == UVMQTT_REDIRECT_IGNORE)
     return false;
   return follow(m, &r, verdict == UVMQTT_REDIRECT_FOLLOW_WITH_CREDENTIALS);

@@ -176,8 +176,9 @@ static int take_options(const uvmqtt_remote_options_t *from,
 
 static int open_async(uvmqtt_remote_t *r) {
   uv_async_t *async = um_handle_alloc(sizeof *async);
-  int status = async == NULL ? UV_ENOMEM
-                             : uv_async_init(r->handles.loop, async, on_async);
+  int status = async == NULL
+                   ? UV_ENOMEM
+                   : uv_async_init(r->handles.turns->loop, async, on_async);
   if (status) {
     um_handle_free(async);
     return status;
@@ -209,7 +210,7 @@ static int new_remote(uvmqtt_t *m, const uvmqtt_remote_options_t *o,
   r->m = m;
   r->refs = 2; /* the client's and the caller's */
   um_list_init(&r->in_client);
-  um_handles_init(&r->handles, m->loop->uv, !o->keep_loop, r);
+  um_handles_init(&r->handles, &m->loop->turns, !o->keep_loop, r);
   status = open_async(r);
   if (status)
     free_remote(r);

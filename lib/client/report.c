@@ -9,12 +9,18 @@
 #include <string.h>
 
 /* Only errors that others have words for pay for this. */
-struct um_details {
+struct words {
   char reason_string[UM_REASON_STRING_MAX];
   char server_reference[UM_REASON_STRING_MAX];
   char hint[UM_HINT_MAX];
   char detail[UM_FAULT_TEXT];
   struct um_fault fault;
+};
+
+struct um_details {
+  uvmqtt_error_t error;
+  char address[UM_ADDRESS_TEXT];
+  struct words *words; /* NULL: none, or no memory for them */
 };
 
 uvmqtt_phase_t um_report_phase(const uvmqtt_t *m) {
@@ -31,17 +37,21 @@ uvmqtt_phase_t um_report_phase(const uvmqtt_t *m) {
 }
 
 void um_report_clear(uvmqtt_t *m) {
+  if (m->details != NULL)
+    um_free(m->details->words);
   um_free(m->details);
   m->details = NULL;
-  m->error = (uvmqtt_error_t){.address = m->address,
-                              .hint = "",
-                              .reason_string = "",
-                              .server_reference = "",
-                              .detail = "",
-                              .alert = -1,
-                              .subject = "",
-                              .names = ""};
+  m->last = (struct um_last){.code = 0};
 }
+
+const uvmqtt_error_t um_report_none = {.address = "",
+                                       .hint = "",
+                                       .reason_string = "",
+                                       .server_reference = "",
+                                       .detail = "",
+                                       .alert = -1,
+                                       .subject = "",
+                                       .names = ""};
 
 static const struct um_fault *fault_of(const uvmqtt_t *m) {
   return m->stream == NULL ? NULL : m->stream->fault;
@@ -55,86 +65,127 @@ static void copy_words(char to[UM_REASON_STRING_MAX], const char *from) {
   snprintf(to, UM_REASON_STRING_MAX, "%s", from == NULL ? "" : from);
 }
 
-static void take_ending(uvmqtt_t *m, const struct um_ending *ending) {
-  struct um_details *d = m->details;
-  m->error.reason = ending->reason;
-  if (d == NULL)
+static void take_ending(struct um_details *d, const struct um_ending *ending) {
+  struct words *w = d->words;
+  if (w == NULL)
     return;
-  copy_words(d->reason_string, ending->reason_string);
-  copy_words(d->server_reference, ending->server_reference);
-  m->error.reason_string = d->reason_string;
-  m->error.server_reference = d->server_reference;
+  copy_words(w->reason_string, ending->reason_string);
+  copy_words(w->server_reference, ending->server_reference);
+  d->error.reason_string = w->reason_string;
+  d->error.server_reference = w->server_reference;
 }
 
 /* The stream takes its own away when it closes. */
-static void take_fault(uvmqtt_t *m, const struct um_fault *fault) {
-  struct um_details *d = m->details;
-  uvmqtt_error_t *e = &m->error;
+static void take_fault(struct um_details *d, const struct um_fault *fault) {
+  struct words *w = d->words;
+  uvmqtt_error_t *e = &d->error;
   e->status = fault->status;
   e->alert = fault->alert;
   e->verify_code = fault->verify_code;
   e->verify_depth = fault->verify_depth;
   e->expired_days = fault->expired_days;
-  if (d == NULL)
+  if (w == NULL)
     return;
-  d->fault = *fault;
-  um_text_copy(d->detail, sizeof d->detail, fault->text);
-  e->detail = d->detail;
-  e->subject = d->fault.subject;
-  e->names = d->fault.names;
+  w->fault = *fault;
+  um_text_copy(w->detail, sizeof w->detail, fault->text);
+  e->detail = w->detail;
+  e->subject = w->fault.subject;
+  e->names = w->fault.names;
 }
 
-static const char *hint_of(uvmqtt_t *m, const struct um_fault *fault) {
-  struct um_hint_facts facts = {.code = m->error.code,
-                                .phase = m->error.phase,
-                                .reason = m->error.reason,
+static const char *hint_of(const uvmqtt_t *m, const struct um_fault *fault,
+                           char *buffer) {
+  struct um_hint_facts facts = {.code = m->last.code,
+                                .phase = (uvmqtt_phase_t)m->last.phase,
+                                .reason = m->last.reason,
                                 .fault = fault,
                                 .first = m->first,
                                 .n_first = m->n_first,
+                                .peer = um_way_peer(m),
+                                .unsigned_yet = m->ws_asked,
                                 .over_tls = m->stream != NULL &&
                                             m->stream->security != NULL};
-  return um_hint(&facts, m->details == NULL ? NULL : m->details->hint);
+  return um_hint(&facts, buffer);
+}
+
+/* What there is without any memory. */
+static void fill_plain(const uvmqtt_t *m, uvmqtt_error_t *ret) {
+  *ret = um_report_none;
+  ret->code = m->last.code;
+  ret->phase = (uvmqtt_phase_t)m->last.phase;
+  ret->reason = m->last.reason;
+  ret->address = m->stream == NULL ? "" : m->stream->address;
+}
+
+static void fill(uvmqtt_t *m, const struct um_ending *ending) {
+  const struct um_fault *fault = fault_of(m);
+  struct um_details *d = m->details = um_calloc(1, sizeof *d);
+  if (d == NULL)
+    return;
+  fill_plain(m, &d->error);
+  snprintf(d->address, sizeof d->address, "%s", d->error.address);
+  d->error.address = d->address;
+  if (fault != NULL || (ending != NULL && has_words(ending)))
+    d->words = um_calloc(1, sizeof *d->words);
+  if (ending != NULL)
+    take_ending(d, ending);
+  if (fault != NULL)
+    take_fault(d, fault);
+  d->error.hint = hint_of(m, fault, d->words == NULL ? NULL : d->words->hint);
 }
 
 void um_report_error(uvmqtt_t *m, int code, uvmqtt_phase_t phase) {
   const struct um_ending *ending = &m->session.ending;
-  const struct um_fault *fault = code == 0 ? NULL : fault_of(m);
   bool said = ending->code == code && code != 0;
   um_report_clear(m);
-  m->error.code = code;
-  m->error.phase = phase;
-  if (fault != NULL || (said && has_words(ending)))
-    m->details = um_calloc(1, sizeof *m->details);
-  if (said)
-    take_ending(m, ending);
-  if (fault != NULL)
-    take_fault(m, fault);
-  m->error.hint = hint_of(m, fault);
+  m->last.code = code;
+  m->last.phase = (uint8_t)phase;
+  m->last.reason = said ? ending->reason : 0;
+  if (code != 0)
+    fill(m, said ? ending : NULL);
+}
+
+const uvmqtt_error_t *um_report_last(const uvmqtt_t *m, uvmqtt_error_t *room) {
+  if (m->details != NULL)
+    return &m->details->error;
+  fill_plain(m, room);
+  room->hint = hint_of(m, fault_of(m), NULL);
+  return room;
+}
+
+/* Tried or in use. */
+static const char *address_of(const uvmqtt_t *m) {
+  if (m->stream != NULL)
+    return m->stream->address;
+  return m->details != NULL ? m->details->address : "";
 }
 
 void um_report_state(uvmqtt_t *m, uvmqtt_state_t from) {
+  uvmqtt_error_t room;
+  const uvmqtt_error_t *error = um_report_last(m, &room);
   uvmqtt_transition_t step = {
       .from = from,
       .to = m->state,
-      .phase = m->error.code == 0 ? um_report_phase(m) : m->error.phase,
+      .phase = error->code == 0 ? um_report_phase(m) : error->phase,
       .attempt = m->attempt,
-      .address = m->address,
-      .error = &m->error,
+      .address = address_of(m),
+      .error = error,
       .retry_in = m->state == UVMQTT_STATE_WAITING ? m->retry_in : UVMQTT_OFF,
   };
   um_log_state(m, &step);
-  if (m->options.on_state != NULL && !m->closing)
-    m->options.on_state(m, &step);
+  if (m->options.shared->on_state != NULL && !m->closing)
+    m->options.shared->on_state(m, &step);
 }
 
 void um_report_disconnect(uvmqtt_t *m, bool was_online) {
-  uvmqtt_disconnect_t disconnect = {.error = &m->error,
+  uvmqtt_error_t room;
+  uvmqtt_disconnect_t disconnect = {.error = um_report_last(m, &room),
                                     .was_online = was_online,
                                     .attempt = m->attempt,
                                     .retry_in = m->retry_in};
-  m->stats.losses += was_online && m->error.code != 0;
-  m->stats.failures += !was_online && m->error.code != 0;
+  m->stats.losses += was_online && m->last.code != 0;
+  m->stats.failures += !was_online && m->last.code != 0;
   um_log_end(m, &disconnect);
-  if (m->options.on_disconnect != NULL && !m->closing)
-    m->options.on_disconnect(m, &disconnect);
+  if (m->options.shared->on_disconnect != NULL && !m->closing)
+    m->options.shared->on_disconnect(m, &disconnect);
 }

@@ -29,11 +29,12 @@ int um_secure_fill(uvmqtt_t *m, struct um_route *route) {
 }
 
 bool um_secure_enough(const uvmqtt_t *m) {
-  const struct um_session_config *c = &m->options.config;
-  bool secrets =
-      c->username != NULL || c->has_password || c->auth_method != NULL;
+  const struct um_identity *who = &m->options.who;
+  bool has_some = who->username != NULL || who->password.data != NULL ||
+                  who->auth_method != NULL;
+  bool secrets = has_some && !who->withheld;
   return !secrets || m->stream->security != NULL || m->stream->loopback ||
-         m->options.plain_credentials;
+         m->options.shared->plain_credentials;
 }
 
 static void warn(uvmqtt_t *m, bool true_now, uvmqtt_notice_kind_t kind) {

@@ -4,10 +4,11 @@
 #include "base/err.h"
 #include <stdbool.h>
 #include <string.h>
+#include <strings.h>
 
 static bool same_scheme(const char *a, const char *b) {
   size_t len = strcspn(a, ":");
-  return strncmp(a, b, len + 1) == 0;
+  return strncasecmp(a, b, len + 1) == 0;
 }
 
 static int read_one(const char *first, const char *url, struct um_url *ret) {
@@ -46,15 +47,17 @@ void um_servers_done(struct um_servers *s) {
   *s = (struct um_servers){.n = 0};
 }
 
-static struct um_server server_of(const struct um_url *url) {
-  return (struct um_server){
-      .host = url->host, .port = url->port, .path = url->path};
+static struct um_server server_of(const struct um_url *url,
+                                  const struct um_url *first) {
+  return (struct um_server){.host = url->host,
+                            .port = url->port,
+                            .path = url->own_path ? url->path : first->path};
 }
 
 size_t um_servers_list(const struct um_url *first, const struct um_servers *s,
                        struct um_server ret[UM_SERVERS_MAX]) {
-  ret[0] = server_of(first);
+  ret[0] = server_of(first, first);
   for (size_t i = 0; i < s->n; i++)
-    ret[i + 1] = server_of(&s->urls[i]);
+    ret[i + 1] = server_of(&s->urls[i], first);
   return s->n + 1;
 }

@@ -67,13 +67,13 @@ void um_stay_wrote(uvmqtt_t *m) {
 static bool is_waiting(const uvmqtt_t *m) {
   return m->stream != NULL && !m->stream_closing && m->stream->busy &&
          m->session.state == UM_SESSION_UP &&
-         m->options.write_timeout != UVMQTT_OFF;
+         m->options.shared->write_timeout != UVMQTT_OFF;
 }
 
 static uint64_t patience(const uvmqtt_t *m) {
   uint64_t keep_alive = keep_alive_of(m);
-  if (m->options.write_timeout != 0)
-    return (uint64_t)m->options.write_timeout;
+  if (m->options.shared->write_timeout != 0)
+    return (uint64_t)m->options.shared->write_timeout;
   return keep_alive == 0 ? STALL_OFF : STALL_KEEP_ALIVES * keep_alive;
 }
 

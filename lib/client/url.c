@@ -6,6 +6,7 @@
 #include "net/pipe.h"
 #include <stdbool.h>
 #include <string.h>
+#include <strings.h>
 
 #define PORT_MAX 65535u
 #define HOST_MAX 253u
@@ -21,13 +22,17 @@ static const struct scheme {
     {"ws://", 80, UM_TRANSPORT_WS, "/mqtt"},
     {"wss://", 443, UM_TRANSPORT_WSS, "/mqtt"},
     {"mqtts://", 8883, UM_TRANSPORT_TLS, NULL},
-    {"wss://", 443, UM_TRANSPORT_WSS, "/mqtt"},
 };
+
+/* In whatever case [RFC 3986, 3.1]. */
+static bool begins_with(const char *text, const char *prefix) {
+  return strncasecmp(text, prefix, strlen(prefix)) == 0;
+}
 
 /* NULL when it is none of ours. */
 static const struct scheme *scheme_of(const char *text) {
   for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++)
-    if (strncmp(text, schemes[i].prefix, strlen(schemes[i].prefix)) == 0)
+    if (begins_with(text, schemes[i].prefix))
       return &schemes[i];
   return NULL;
 }
@@ -72,8 +77,11 @@ static bool parse_port(const char *s, uint16_t *ret) {
   return n != 0;
 }
 
+/* In "mqtt://host/@other" others would find another host than we do. */
 static bool parse_user(char *s, struct um_url *u) {
   char *colon = strchr(s, ':');
+  if (strpbrk(s, "/?#\\") != NULL)
+    return false;
   if (colon != NULL) {
     *colon = '\0';
     u->password = colon + 1;
@@ -82,6 +90,11 @@ static bool parse_user(char *s, struct um_url *u) {
   }
   u->username = s;
   return percent_decode(s);
+}
+
+/* An address of IPv6, which alone has colons and brackets around it. */
+static bool is_ipv6(const char *host) {
+  return strchr(host, ':') != NULL;
 }
 
 /* "host", "host:port", "[::1]", "[::1]:port" */
@@ -96,6 +109,8 @@ static bool parse_host_port(char *s, struct um_url *u) {
     return false;
   u->host = s + bracket;
   *end = '\0';
+  if (bracket != is_ipv6(u->host))
+    return false;
   return !has_port || parse_port(rest + 1, &u->port);
 }
 
@@ -137,6 +152,7 @@ static bool cut_path(char **s, const char *otherwise, struct um_url *u) {
   path[-1] = '\0';
   *s = text - 1;
   u->path = path;
+  u->own_path = true;
   return um_http_legal_path(path);
 }
 
@@ -156,8 +172,11 @@ static bool parse_scheme(char **s, struct um_url *u) {
 
 /* The host, with what surrounds it. */
 static bool parse_host(char *s, struct um_url *u) {
-  return parse_authority(s, u) && percent_decode(u->host) &&
-         legal_host(u->host);
+  if (!parse_authority(s, u))
+    return false;
+  bool six = is_ipv6(u->host);
+  return percent_decode(u->host) && legal_host(u->host) &&
+         is_ipv6(u->host) == six;
 }
 
 /* "unix:/path", "unix:///path", "unix:@name" */
@@ -209,17 +228,24 @@ static const struct proxy_scheme {
 static const struct proxy_scheme *proxy_scheme_of(const char *text) {
   size_t n = sizeof proxy_schemes / sizeof proxy_schemes[0];
   for (const struct proxy_scheme *s = proxy_schemes; s < proxy_schemes + n; s++)
-    if (strncmp(text, s->prefix, strlen(s->prefix)) == 0)
+    if (begins_with(text, s->prefix))
       return s;
   return NULL;
 }
 
-/* What a SOCKS5 login can say (RFC 1929); it does no harm elsewhere. */
-static bool legal_login(const struct um_url *u) {
+static bool fits_socks5(const char *s) { /* RFC 1929 */
+  return s == NULL || strlen(s) <= UINT8_MAX;
+}
+
+/* Can the proxy be told this? A colon ends the user name of HTTP (RFC 7617). */
+static bool legal_login(const struct um_url *u, enum um_proxy_kind kind) {
   if (u->username == NULL)
     return true;
-  return *u->username != '\0' && strlen(u->username) <= UINT8_MAX &&
-         (u->password == NULL || strlen(u->password) <= UINT8_MAX);
+  if (*u->username == '\0')
+    return false;
+  if (kind == UM_PROXY_HTTP)
+    return strchr(u->username, ':') == NULL;
+  return fits_socks5(u->username) && fits_socks5(u->password);
 }
 
 int um_url_parse_proxy(const char *text, struct um_url *ret,
@@ -233,7 +259,7 @@ int um_url_parse_proxy(const char *text, struct um_url *ret,
     return UM_ENOMEM;
   char *s = u.memory + strlen(scheme->prefix);
   cut_slash(s);
-  if (!parse_host(s, &u) || !legal_login(&u)) {
+  if (!parse_host(s, &u) || !legal_login(&u, scheme->kind)) {
     um_url_done(&u);
     return UVMQTT_EURL;
   }

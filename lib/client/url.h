@@ -16,6 +16,7 @@ struct um_url {
   const char *password; /* NULL: none; percent-decoded */
   uint16_t port;
   uint16_t default_port; /* of its scheme */
+  bool own_path;         /* one was given; else it is the usual one */
 };
 
 /* 0, UVMQTT_EURL, UVMQTT_EPATH or UM_ENOMEM. */

@@ -2,6 +2,7 @@
 
 #include "client/client.h"
 #include "client/pump.h"
+#include "client/report.h"
 
 #define POISON_AFTER 5u    /* in a row ended by violations ... */
 #define DISPLACED_AFTER 3u /* in a row cut by the peer ... */
@@ -37,7 +38,7 @@ static void count_violation(uvmqtt_t *m, int code, uint64_t now) {
  * for .reconnect_stable were no fight. */
 static void count_cut(uvmqtt_t *m, int code, uint64_t now) {
   bool cut = code == UV_EOF || code == UV_ECONNRESET;
-  bool stable = now - m->online_since >= m->options.reconnect_stable;
+  bool stable = now - m->online_since >= m->options.shared->reconnect_stable;
   bool counts = cut && ended_soon(m, now) && !stable;
   m->past.cut = counts ? m->past.cut + 1 : 0;
   if (m->past.cut == DISPLACED_AFTER)
@@ -64,7 +65,8 @@ static enum um_backoff_class own_verdict(const uvmqtt_t *m, int code) {
 enum um_backoff_class um_verdict(uvmqtt_t *m, int code) {
   enum um_backoff_class own = own_verdict(m, code);
   uvmqtt_retry_t proposed = um_backoff_public(own), said = proposed;
-  if (m->options.on_retry != NULL && !m->closing)
-    said = m->options.on_retry(m, &m->error, proposed);
+  uvmqtt_error_t room;
+  if (m->options.shared->on_retry != NULL && !m->closing)
+    said = m->options.shared->on_retry(m, um_report_last(m, &room), proposed);
   return said == proposed ? own : um_backoff_of(said);
 }

@@ -22,12 +22,24 @@ static int read_path(const uvmqtt_options_t *o, struct um_way *w) {
   return w->ws_path == NULL ? UV_ENOMEM : 0;
 }
 
+/* Twice this and the handshake's own fit into what net/ws.c sends. */
+#define HEADERS_MAX 32000u
+
+static size_t size_of(const uvmqtt_header_t *h) {
+  return strlen(h->name) + strlen(h->value) + strlen(": \r\n");
+}
+
 static int check_headers(const uvmqtt_header_t *headers, size_t n) {
+  size_t size = 0;
   if (headers == NULL && n > 0)
     return UV_EINVAL;
-  for (size_t i = 0; i < n; i++)
+  for (size_t i = 0; i < n; i++) {
     if (!um_http_legal_header(&headers[i]))
       return UVMQTT_EHEADER;
+    size += size_of(&headers[i]);
+    if (size > HEADERS_MAX)
+      return UVMQTT_EHEADER;
+  }
   return 0;
 }
 
@@ -135,6 +147,22 @@ int uvmqtt_ws_fail(uvmqtt_t *m) {
   return answer(m, NULL, 0, UVMQTT_EHEADERS);
 }
 
+/* Through socks5:// the name of the server is looked up when the proxy has been
+ * reached. */
+static bool is_at_proxy(const uvmqtt_t *m) {
+  return m->stream != NULL && m->stream->phase == UVMQTT_PHASE_RESOLVE &&
+         *m->stream->address != '\0';
+}
+
+enum um_hint_peer um_way_peer(const uvmqtt_t *m) {
+  const struct um_way *w = m->options.way;
+  if (um_redirect_target(m)->transport == UM_TRANSPORT_UNIX)
+    return UM_HINT_SOCKET;
+  if (w == NULL || w->proxy.memory == NULL || is_at_proxy(m))
+    return UM_HINT_SERVER;
+  return UM_HINT_PROXY;
+}
+
 /* The route. */
 
 static void fill_proxy(const struct um_way *w, uint32_t attempt,
@@ -163,7 +191,7 @@ static void fill_ws(uvmqtt_t *m, const struct um_url *to,
       .usual_port = to->default_port,
       .subprotocol = SUBPROTOCOL,
       .lenient = w->ws_lenient,
-      .plain_logins = m->options.plain_credentials,
+      .plain_logins = m->options.shared->plain_credentials,
       .no_logins = !um_redirect_trusts(m),
       .headers = w->headers,
       .n_headers = w->n_headers,

@@ -3,6 +3,7 @@
 #ifndef UM_CLIENT_WAY_H
 #define UM_CLIENT_WAY_H
 
+#include "client/hints.h"
 #include "client/url.h"
 #include "net/route.h"
 #include "net/ws.h"
@@ -23,6 +24,9 @@ struct um_way {
 int um_way_read(const uvmqtt_options_t *o, const struct um_url *url,
                 struct um_way **ret);
 void um_way_done(struct um_way *w); /* wipes; NULL is fine */
+
+/* Whom the stream is about to reach, see hints.h. */
+enum um_hint_peer um_way_peer(const uvmqtt_t *m);
 
 /* The part of a route that is ours; *ret must live as long as it. */
 struct um_way_route {

@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include <assert.h>
+#include <stdio.h>
 #include <string.h>
 
 #define IN_MAX (16u << 20)   /* one delivery of below, in truth */
@@ -279,6 +280,16 @@ struct um_fault *um_filter_fault(struct um_filter *f) {
   return f->fault;
 }
 
+void um_filter_explain(struct um_filter *f, int status, const char *text,
+                       const char *more) {
+  struct um_fault *fault = um_filter_fault(f);
+  if (fault == NULL)
+    return;
+  fault->status = status;
+  snprintf(fault->text, sizeof fault->text, "%s%s%s", text,
+           *more == '\0' ? "" : ": ", more);
+}
+
 /* Closing: below first, then our turns, whichever takes longer. */
 static void finish_closing(struct um_filter *f) {
   if (f->below != NULL || !f->handles_gone)
@@ -367,7 +378,7 @@ int um_filter_init(struct um_filter *f, const struct um_filter_ops *own,
   f->stream.deadline = UINT64_MAX;
   f->own = own;
   f->phase = phase;
-  um_handles_init(&f->handles, route->loop, route->unref, f);
+  um_handles_init(&f->handles, route->turns, route->unref, f);
   um_buf_init(&f->out, SIZE_MAX, NULL);
   um_buf_init(&f->in, IN_MAX, NULL);
   return um_chain_below(route, below, &filter_up, f, &f->below);

@@ -88,6 +88,9 @@ size_t um_filter_pass(struct um_filter *f, uint8_t *data, size_t len);
 /* Zeroed memory to say in what went wrong, before the end is told; the filter
  * frees it. NULL: no memory. */
 struct um_fault *um_filter_fault(struct um_filter *f);
+/* Says it in words, which may be "", and with a status as in um_fault. */
+void um_filter_explain(struct um_filter *f, int status, const char *text,
+                       const char *more);
 
 /* May the layer go on with what it has read? */
 static inline bool um_filter_reading(const struct um_filter *f) {

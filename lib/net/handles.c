@@ -25,9 +25,12 @@ static struct node *node_at(struct um_list *link) {
   return um_list_of(link, struct node, link);
 }
 
-void um_handles_init(struct um_handles *g, uv_loop_t *loop, bool unref,
+static void on_hop(struct um_turn_link *w);
+
+void um_handles_init(struct um_handles *g, struct um_turns *turns, bool unref,
                      void *arg) {
-  *g = (struct um_handles){.loop = loop, .unref = unref, .arg = arg};
+  *g = (struct um_handles){.turns = turns, .unref = unref, .arg = arg};
+  um_turn_link_init(&g->waits, on_hop);
   um_list_init(&g->list);
 }
 
@@ -66,23 +69,10 @@ static void forget(struct node *n) {
 }
 
 static void finish(struct um_handles *g) {
-  if (g->closed == NULL || g->hopping || g->holds > 0 ||
+  if (g->closed == NULL || um_turn_link_waits(&g->waits) || g->holds > 0 ||
       !um_list_empty(&g->list))
     return;
   g->closed(g->arg); /* may free g */
-}
-
-/* The way into the loop that needs no memory and that the host cannot take
- * away: a handle that is closing from the moment it exists. */
-static void on_hop(uv_handle_t *hop);
-
-static void start_hop(struct um_handles *g) {
-  if (g->hopping)
-    return;
-  g->hopping = true;
-  uv_idle_init(g->loop, &g->hop);
-  g->hop.data = g;
-  uv_close((uv_handle_t *)&g->hop, on_hop);
 }
 
 static void free_parked(struct um_handles *g) {
@@ -102,14 +92,13 @@ static void take_turn(struct um_handles *g) {
     turn(g->arg);
 }
 
-static void on_hop(uv_handle_t *hop) {
-  struct um_handles *g = hop->data;
-  g->hopping = false;
+static void on_hop(struct um_turn_link *w) {
+  struct um_handles *g = um_list_of(w, struct um_handles, waits);
   if (g->hops > 0 && --g->hops == 0)
     free_parked(g);
   take_turn(g);
   if (g->hops > 0)
-    start_hop(g);
+    um_turns_ask(g->turns, &g->waits);
   finish(g);
 }
 
@@ -119,9 +108,11 @@ static void on_hop(uv_handle_t *hop) {
  * the batch after, and then the handle is done. A hop under way counts for
  * nothing: it may end before either. */
 static void park(struct node *n) {
+  struct um_handles *g = n->group;
+  bool under_way = g->turns->hopping || um_turn_link_waits(&g->waits);
   n->state = PARKED;
-  n->group->hops = n->group->hopping ? 3 : 2;
-  start_hop(n->group);
+  g->hops = under_way ? 3 : 2;
+  um_turns_ask(g->turns, &g->waits);
 }
 
 static void on_close(uv_handle_t *h) {
@@ -150,7 +141,7 @@ void um_handle_close(void *handle) {
 void um_handles_turn(struct um_handles *g, void (*turn)(void *arg)) {
   assert(g->closed == NULL);
   g->turn = turn;
-  start_hop(g);
+  um_turns_ask(g->turns, &g->waits);
 }
 
 void um_handles_hold(struct um_handles *g) {
@@ -171,7 +162,8 @@ void um_handles_close(struct um_handles *g, void (*closed)(void *arg)) {
     if (node_at(at)->state == OPEN)
       close_node(node_at(at));
   if (um_list_empty(&g->list))
-    start_hop(g); /* nothing else would call from the loop */
+    um_turns_ask(g->turns,
+                 &g->waits); /* nothing else would call from the loop */
 }
 
 void um_handles_ref(struct um_handles *g, bool on) {
@@ -182,8 +174,6 @@ void um_handles_ref(struct um_handles *g, bool on) {
 }
 
 bool um_handles_own(const struct um_handles *g, const uv_handle_t *h) {
-  if (h == (const uv_handle_t *)&g->hop)
-    return g->hopping;
   for (struct um_list *at = g->list.next; at != &g->list; at = at->next)
     if ((const void *)node_at(at)->handle == (const void *)h)
       return true;

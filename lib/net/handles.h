@@ -9,11 +9,11 @@
 #ifndef UM_NET_HANDLES_H
 #define UM_NET_HANDLES_H
 
-#include "base/list.h"
-#include <uv.h>
+#include "net/turns.h"
 
 struct um_handles {
-  uv_loop_t *loop;
+  struct um_turns *turns; /* of their loop */
+  struct um_turn_link waits;
   struct um_list list; /* all whose memory we still hold */
   bool unref;
   void *arg;
@@ -21,11 +21,9 @@ struct um_handles {
   void (*closed)(void *arg); /* set once um_handles_close was called */
   unsigned holds;
   unsigned hops; /* still to go until memory the host closed is free */
-  bool hopping;
-  uv_idle_t hop; /* never runs: only its close callback is used */
 };
 
-void um_handles_init(struct um_handles *g, uv_loop_t *loop, bool unref,
+void um_handles_init(struct um_handles *g, struct um_turns *turns, bool unref,
                      void *arg);
 
 /* Zeroed memory for a uv handle, which comes first in it; NULL when out. Until

@@ -46,10 +46,17 @@ static int bad(struct um_http *h, const char *why) {
 
 static const char version[] = "HTTP/1.";
 
+#define TLS_ALERT 0x15
+
 /* Seen at the first byte: who speaks something else may never end a line. */
 static bool is_foreign(const struct um_http *h, uint8_t c) {
   return h->lines == 0 && h->column < sizeof version - 1 &&
          c != (uint8_t)version[h->column];
+}
+
+static const char *foreign(const struct um_http *h, uint8_t c) {
+  return h->column == 0 && c == TLS_ALERT ? "the answer is TLS, not HTTP"
+                                          : "the answer is not HTTP/1.1";
 }
 
 /* "HTTP/1.1 101 Switching Protocols" */
@@ -79,10 +86,25 @@ static int put(struct um_http *h, uint8_t c) {
   return um_buf_append(&h->head, &c, 1);
 }
 
+/* RFC 9110, 15.2: "wait, the answer is still being made". 101 is an answer. */
+static bool is_interim(int status) {
+  return status < 200 && status != 101;
+}
+
+static int end_head(struct um_http *h) {
+  if (!is_interim(h->status))
+    return 1;
+  if (h->interim++ == UM_HTTP_INTERIM_MAX)
+    return bad(h, "too many interim answers");
+  um_buf_consume(&h->head, h->head.len);
+  h->lines = 0;
+  return 0;
+}
+
 static int end_line(struct um_http *h) {
   size_t n = h->column;
   if (n == 0)
-    return 1;
+    return end_head(h);
   if (h->lines == UM_HTTP_LINES_MAX)
     return bad(h, "the answer has too many headers");
   int r = put(h, '\0');
@@ -95,7 +117,7 @@ static int end_line(struct um_http *h) {
 
 static int step(struct um_http *h, uint8_t c) {
   if (is_foreign(h, c))
-    return bad(h, "the answer is not HTTP/1.1");
+    return bad(h, foreign(h, c));
   if (h->cr) {
     h->cr = false;
     return c == '\n' ? end_line(h) : bad(h, "CR without LF in the answer");
@@ -192,8 +214,9 @@ int um_http_line(struct um_buf *to, const char *const *parts) {
 
 void um_http_authority(const char *host, uint16_t port, uint16_t otherwise,
                        char *ret, size_t size) {
-  const char *form = strchr(host, ':') == NULL ? "%s" : "[%s]";
-  int n = snprintf(ret, size, form, host);
+  bool six = strchr(host, ':') != NULL;
+  size_t len = six ? strcspn(host, "%") : strlen(host);
+  int n = snprintf(ret, size, six ? "[%.*s]" : "%.*s", (int)len, host);
   if (port != otherwise && n > 0 && (size_t)n < size)
     snprintf(ret + n, size - (size_t)n, ":%u", (unsigned)port);
 }

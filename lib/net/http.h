@@ -9,20 +9,23 @@
 
 #define UM_HTTP_HEAD_MAX 16384u
 #define UM_HTTP_LINES_MAX 100u
+#define UM_HTTP_INTERIM_MAX 16u
 
 struct um_http {
   struct um_buf head; /* lines that end in NUL instead of CR LF */
   unsigned lines;
-  size_t column;   /* in the current line */
-  bool cr;         /* just seen */
-  int status;      /* once done */
-  const char *why; /* after UV_EPROTO: what is wrong, in plain words */
+  unsigned interim; /* answers of 1xx that were read over */
+  size_t column;    /* in the current line */
+  bool cr;          /* just seen */
+  int status;       /* once done */
+  const char *why;  /* after UV_EPROTO: what is wrong, in plain words */
 };
 
 void um_http_init(struct um_http *h);
 void um_http_done(struct um_http *h);
 
-/* Takes bytes up to the end of the head. 1: it is complete, and what follows
+/* Takes bytes up to the end of the head; those of interim answers before it are
+ * read over. 1: it is complete, and what follows
  * the *ret_used bytes is somebody else's; 0: more is needed; UV_EPROTO: not the
  * head of an HTTP response, or one beyond the limits; UV_ENOMEM. */
 int um_http_feed(struct um_http *h, const uint8_t *data, size_t len,
@@ -40,7 +43,8 @@ bool um_http_has_token(const struct um_http *h, const char *name,
 
 /* Appends the parts (up to a NULL) and CR LF. UV_ENOMEM. */
 int um_http_line(struct um_buf *to, const char *const *parts);
-/* "host:port", "[::1]:port"; without the port when it is `otherwise`. */
+/* "host:port", "[::1]:port"; without the port when it is `otherwise`, and
+ * without a zone, which means something on this machine only [RFC 6874, 4]. */
 void um_http_authority(const char *host, uint16_t port, uint16_t otherwise,
                        char *ret, size_t size);
 

@@ -7,6 +7,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 #include <uvmqtt/error.h>
 #include <uvmqtt/message.h>
@@ -52,7 +53,7 @@ static int hand_over(struct pipe *p, int fd) {
   uv_pipe_t *io = um_handle_alloc(sizeof *io);
   if (io == NULL)
     return UV_ENOMEM;
-  int r = uv_pipe_init(p->u.handles.loop, io, 0);
+  int r = uv_pipe_init(p->u.handles.turns->loop, io, 0);
   if (r) {
     um_handle_free(io);
     return r;
@@ -80,7 +81,7 @@ static int open_socket(struct pipe *p) {
 
 /* The server's backlog is full: libuv has no event for its getting room. */
 static int attempt(struct pipe *p) {
-  uint64_t now = now_of(p->u.handles.loop);
+  uint64_t now = now_of(p->u.handles.turns->loop);
   int r = open_socket(p);
   if (r != UV_EAGAIN)
     return r;
@@ -120,7 +121,7 @@ static void pipe_connect(struct um_stream *s) {
   struct pipe *p = of(s);
   assert(p->u.state == UM_UVSTREAM_OPENING);
   s->phase = UVMQTT_PHASE_CONNECT;
-  p->give_up = now_of(p->u.handles.loop) + p->address_timeout;
+  p->give_up = now_of(p->u.handles.turns->loop) + p->address_timeout;
   int r = attempt(p);
   if (r)
     um_uvstream_end_later(&p->u, r);
@@ -131,7 +132,7 @@ static void pipe_connect(struct um_stream *s) {
 static void pipe_tick(struct um_stream *s) {
   struct pipe *p = of(s);
   if (p->u.state != UM_UVSTREAM_OPENING ||
-      uv_now(p->u.handles.loop) < s->deadline)
+      uv_now(p->u.handles.turns->loop) < s->deadline)
     return;
   s->deadline = UINT64_MAX;
   um_handles_turn(&p->u.handles, on_retry);
@@ -148,6 +149,23 @@ static const struct um_stream_ops pipe_ops = {
     .owns = um_uvstream_owns,
 };
 
+static bool is_continuation(char c) { /* of a character of UTF-8 */
+  return ((unsigned char)c & 0xC0) == 0x80;
+}
+
+/* Of a long path the end, by which people know it. */
+static void print_path(const char *path, char *ret, size_t size) {
+  size_t len = strlen(path), room = size - sizeof "unix:...";
+  if (len < size - strlen("unix:")) {
+    snprintf(ret, size, "unix:%s", path);
+    return;
+  }
+  path += len - room;
+  while (is_continuation(*path))
+    path++;
+  snprintf(ret, size, "unix:...%s", path);
+}
+
 int um_pipe_new(const struct um_route *route, const struct um_chain *below,
                 const struct um_stream_up *up, void *up_arg,
                 struct um_stream **ret) {
@@ -158,13 +176,13 @@ int um_pipe_new(const struct um_route *route, const struct um_chain *below,
   struct pipe *p = um_calloc(1, sizeof *p);
   if (p == NULL)
     return UV_ENOMEM;
-  um_uvstream_init(&p->u, route->loop, route->read_buffer, route->unref);
+  um_uvstream_init(&p->u, route->turns, route->read_buffer, route->unref);
   p->u.stream.ops = &pipe_ops;
   p->u.stream.up = up;
   p->u.stream.up_arg = up_arg;
   p->to_len = um_pipe_address(path, &p->to);
   p->address_timeout = route->address_timeout;
-  snprintf(p->u.stream.address, sizeof p->u.stream.address, "unix:%s", path);
+  print_path(path, p->u.stream.address, sizeof p->u.stream.address);
   *ret = &p->u.stream;
   return 0;
 }

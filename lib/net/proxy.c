@@ -2,7 +2,6 @@
 
 #include "base/alloc.h"
 #include "net/address.h"
-#include <stdio.h>
 #include <string.h>
 #include <uvmqtt/message.h>
 
@@ -42,12 +41,7 @@ void um_proxied_connected(struct um_proxied *p) {
 
 void um_proxied_failed(struct um_proxied *p, int code, int status,
                        const char *text, const char *more) {
-  struct um_fault *fault = um_filter_fault(&p->f);
-  if (fault != NULL) {
-    fault->status = status;
-    snprintf(fault->text, sizeof fault->text, "%s%s%s", text,
-             *more == '\0' ? "" : ": ", more);
-  }
+  um_filter_explain(&p->f, status, text, more);
   um_filter_end(&p->f, code);
 }
 

@@ -26,7 +26,7 @@ void um_proxied_done(struct um_filter *f);
 
 /* The proxy has made the connection. */
 void um_proxied_connected(struct um_proxied *p);
-/* The attempt is over. text and more may be ""; status as in um_fault. */
+/* The attempt is over; in words as um_filter_explain. */
 void um_proxied_failed(struct um_proxied *p, int code, int status,
                        const char *text, const char *more);
 /* They were said, and are needed no more. */

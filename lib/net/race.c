@@ -56,7 +56,7 @@ struct um_race {
 
 /* The loop's idea of now is as old as the host's slowest callback. */
 static uint64_t now_of(const struct um_race *r) {
-  uint64_t now = uv_now(r->handles->loop), clock = uv_hrtime() / 1000000;
+  uint64_t now = uv_now(r->handles->turns->loop), clock = uv_hrtime() / 1000000;
   return clock > now ? clock : now;
 }
 
@@ -169,7 +169,8 @@ static int open_attempt(struct um_race *r, const struct candidate *c,
   if (a == NULL)
     return result;
   a->to = r->entrants[c->server].addresses[c->index];
-  result = uv_tcp_init_ex(r->handles->loop, &a->tcp, a->to.u.any.sa_family);
+  result =
+      uv_tcp_init_ex(r->handles->turns->loop, &a->tcp, a->to.u.any.sa_family);
   if (result) {
     um_handle_free(a);
     return result;
@@ -369,7 +370,7 @@ int um_race_start(struct um_race *r) {
 /* The host may have kept the loop so long that the timer ran before sockets
  * with good news were looked at: the verdict waits until they were. */
 void um_race_tick(struct um_race *r) {
-  if (uv_now(r->handles->loop) < r->stream->deadline)
+  if (uv_now(r->handles->turns->loop) < r->stream->deadline)
     return;
   r->stream->deadline = NEVER;
   um_handles_turn(r->handles, r->up->turn);

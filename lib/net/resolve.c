@@ -143,8 +143,8 @@ static int look_up(struct um_resolver *r, struct name *name) {
   int result;
   if (l == NULL)
     return UV_ENOMEM;
-  result = uv_getaddrinfo(r->handles->loop, &l->req, on_resolved, name->host,
-                          NULL, &hints);
+  result = uv_getaddrinfo(r->handles->turns->loop, &l->req, on_resolved,
+                          name->host, NULL, &hints);
   if (result) {
     um_free(l);
     return result;

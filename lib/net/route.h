@@ -35,6 +35,7 @@ struct um_proxy {
   const char *password; /* NULL is ""; SOCKS5: up to 255 bytes */
 };
 
+struct um_turns;
 struct um_names;
 struct um_grudges;
 struct um_socket_options;
@@ -48,7 +49,7 @@ struct um_server {
 /* Borrowed until the stream's connect has returned, but for what a layer says
  * it keeps. */
 struct um_route {
-  uv_loop_t *loop;
+  struct um_turns *turns; /* of the loop */
   enum um_transport transport;
   const struct um_server *servers; /* in the order of the user's wish */
   size_t n_servers;

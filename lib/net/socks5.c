@@ -18,10 +18,11 @@ enum kind { KIND_IPV4 = 1, KIND_NAME = 3, KIND_IPV6 = 4 };
 struct socks5;
 
 /* One answer of the proxy: how long it is, so far as can be told from what is
- * there, and what follows from it. */
+ * there, what follows from it, and what is said when it does not come. */
 struct step {
   size_t (*length)(const uint8_t *answer, size_t have);
   void (*act)(struct socks5 *s);
+  const char *missing;
 };
 
 struct socks5 {
@@ -172,7 +173,9 @@ static void on_verdict(struct socks5 *s) {
     um_proxied_connected(&s->p);
 }
 
-static const struct step verdict = {verdict_length, on_verdict};
+static const struct step verdict = {
+    verdict_length, on_verdict,
+    "the SOCKS5 proxy left before it said whether it reaches the server"};
 
 static void on_login(struct socks5 *s) {
   if (s->answer[0] != LOGIN_VERSION)
@@ -185,7 +188,9 @@ static void on_login(struct socks5 *s) {
     go_on(s, &verdict, say_where);
 }
 
-static const struct step login = {two, on_login};
+static const struct step login = {
+    two, on_login,
+    "the SOCKS5 proxy left when it heard user name and password"};
 
 static void on_method(struct socks5 *s) {
   uint8_t method = s->answer[1];
@@ -203,7 +208,8 @@ static void on_method(struct socks5 *s) {
     no_socks(s, "the SOCKS5 proxy chose what was not offered");
 }
 
-static const struct step method = {two, on_method};
+static const struct step method = {two, on_method,
+                                   "the SOCKS5 proxy left when it was greeted"};
 
 /* Looking up. The proxy waits meanwhile, in the time of its phase. */
 
@@ -295,6 +301,17 @@ static size_t socks5_bytes(struct um_filter *f, uint8_t *data, size_t len) {
   return used + um_filter_pass(f, data + used, len - used);
 }
 
+static int socks5_ended(struct um_filter *f, int status) {
+  struct socks5 *s = of(f);
+  if (f->state != UM_FILTER_OPENING)
+    return status;
+  if (s->step != NULL)
+    um_filter_explain(f, 0, s->step->missing, "");
+  else if (s->asking)
+    um_filter_explain(f, 0, "the SOCKS5 proxy left during our look-up", "");
+  return status;
+}
+
 static void socks5_done(struct um_filter *f) {
   struct socks5 *s = of(f);
   if (s->asking)
@@ -305,6 +322,7 @@ static void socks5_done(struct um_filter *f) {
 static const struct um_filter_ops socks5_ops = {
     .opened = socks5_opened,
     .bytes = socks5_bytes,
+    .ended = socks5_ended,
     .done = socks5_done,
 };
 

@@ -10,6 +10,8 @@
 #include "base/buf.h"
 #include <uv.h>
 
+#define UM_ADDRESS_TEXT 64u /* bytes, with the NUL */
+
 struct um_stream;
 struct um_fault;
 struct um_security;
@@ -62,9 +64,10 @@ struct um_stream {
   uint64_t deadline; /* uv_now() at which to call tick; UINT64_MAX is none. The
                         owner has the one timer; it may fire late or early */
   int phase;         /* uvmqtt_phase_t: RESOLVE or CONNECT until connected */
-  char address[64];  /* "127.0.0.1:1883" tried last or in use; "" before */
-  bool loopback;     /* the connected peer is 127/8, ::1 or a unix socket */
-  size_t server;     /* which of um_route's servers it is, once connected */
+  char address[UM_ADDRESS_TEXT]; /* "127.0.0.1:1883" tried last or in use; ""
+                                    before */
+  bool loopback; /* the connected peer is 127/8, ::1 or a unix socket */
+  size_t server; /* which of um_route's servers it is, once connected */
   const struct um_security *security; /* from connected on, what protects the
                                          bytes; NULL: they are in clear text */
   const struct um_fault *fault; /* when ended, what is known beyond the status;

@@ -84,7 +84,7 @@ int um_tcp_new(const struct um_route *route, const struct um_chain *below,
   (void)below; /* the lowest */
   if (t == NULL)
     return UV_ENOMEM;
-  um_uvstream_init(&t->u, route->loop, route->read_buffer, route->unref);
+  um_uvstream_init(&t->u, route->turns, route->read_buffer, route->unref);
   t->u.stream.ops = &tcp_ops;
   t->u.stream.up = up;
   t->u.stream.up_arg = up_arg;

@@ -8,10 +8,10 @@
 #include <string.h>
 
 #define AUTHORITY_MAX 300u
-#define AUTHENTICATION_REQUIRED 407
 
 struct tunnel {
   struct um_proxied p; /* first */
+  bool asked;
   struct um_http response;
 };
 
@@ -69,7 +69,7 @@ static int put_request(struct tunnel *t) {
 
 static void tunnel_opened(struct um_filter *f) {
   struct tunnel *t = of(f);
-  f->out.secret = true;
+  f->out.secret = t->asked = true;
   int r = put_request(t);
   um_proxied_forget(&t->p);
   if (r)
@@ -78,17 +78,46 @@ static void tunnel_opened(struct um_filter *f) {
 
 /* The response. */
 
-static void judge(struct tunnel *t) {
+/* tinyproxy says 401 to a wrong password, and 407 to none. */
+static bool wants_login(int status) {
+  return status == 407 || status == 401;
+}
+
+/* The scheme it names when it has none of ours; else NULL. */
+static const char *foreign_scheme(const struct um_http *h) {
+  static const char name[] = "Proxy-Authenticate";
+  return um_http_has_token(h, name, "Basic") ? NULL
+                                             : um_http_value(h, name, NULL);
+}
+
+static void refuse(struct tunnel *t, int code) {
   const struct um_http *h = &t->response;
   char text[48];
-  int code =
-      h->status == AUTHENTICATION_REQUIRED ? UVMQTT_EPROXYAUTH : UVMQTT_EPROXY;
-  if (h->status >= 200 && h->status < 300) {
-    um_proxied_connected(&t->p);
-    return;
-  }
   snprintf(text, sizeof text, "the HTTP proxy says %d", h->status);
   um_proxied_failed(&t->p, code, h->status, text, um_http_phrase(h));
+}
+
+static void refuse_login(struct tunnel *t) {
+  const char *scheme = foreign_scheme(&t->response);
+  char name[32];
+  if (scheme == NULL) {
+    refuse(t, UVMQTT_EPROXYAUTH);
+    return;
+  }
+  snprintf(name, sizeof name, "%.*s", (int)strcspn(scheme, " \t,"), scheme);
+  um_proxied_failed(&t->p, UVMQTT_EPROXYAUTH, t->response.status,
+                    "the HTTP proxy wants another kind of login than Basic",
+                    name);
+}
+
+static void judge(struct tunnel *t) {
+  int status = t->response.status;
+  if (status >= 200 && status < 300)
+    um_proxied_connected(&t->p);
+  else if (wants_login(status))
+    refuse_login(t);
+  else
+    refuse(t, UVMQTT_EPROXY);
 }
 
 static size_t negotiate(struct tunnel *t, const uint8_t *data, size_t len) {
@@ -112,6 +141,12 @@ static size_t tunnel_bytes(struct um_filter *f, uint8_t *data, size_t len) {
   return used + um_filter_pass(f, data + used, len - used);
 }
 
+static int tunnel_ended(struct um_filter *f, int status) {
+  if (f->state == UM_FILTER_OPENING && of(f)->asked)
+    um_filter_explain(f, 0, "the HTTP proxy left before it had answered", "");
+  return status;
+}
+
 static void tunnel_done(struct um_filter *f) {
   um_http_done(&of(f)->response);
   um_proxied_done(f);
@@ -120,6 +155,7 @@ static void tunnel_done(struct um_filter *f) {
 static const struct um_filter_ops tunnel_ops = {
     .opened = tunnel_opened,
     .bytes = tunnel_bytes,
+    .ended = tunnel_ended,
     .done = tunnel_done,
 };
 

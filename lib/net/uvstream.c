@@ -6,9 +6,9 @@ static struct um_uvstream *of(struct um_stream *s) {
   return (struct um_uvstream *)s;
 }
 
-void um_uvstream_init(struct um_uvstream *u, uv_loop_t *loop,
+void um_uvstream_init(struct um_uvstream *u, struct um_turns *turns,
                       uv_buf_t read_buffer, bool unref) {
-  um_handles_init(&u->handles, loop, unref, u);
+  um_handles_init(&u->handles, turns, unref, u);
   u->read_buffer = read_buffer;
   u->stream.deadline = UINT64_MAX;
 }

@@ -27,7 +27,7 @@ struct um_uvstream {
   int doom;            /* what `ended` will say */
 };
 
-void um_uvstream_init(struct um_uvstream *u, uv_loop_t *loop,
+void um_uvstream_init(struct um_uvstream *u, struct um_turns *turns,
                       uv_buf_t read_buffer, bool unref);
 
 /* The connection stands; io is one of u->handles. Calls up. */

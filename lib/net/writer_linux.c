@@ -76,7 +76,7 @@ static int open_poll(struct um_writer *w, struct wait *wait) {
   wait->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
   if (wait->fd < 0)
     return uv_translate_sys_error(errno);
-  r = uv_poll_init(w->handles->loop, &wait->poll, wait->fd);
+  r = uv_poll_init(w->handles->turns->loop, &wait->poll, wait->fd);
   if (r)
     close(wait->fd);
   return r;

@@ -49,18 +49,6 @@ static struct ws *of(struct um_filter *f) {
   return (struct ws *)f;
 }
 
-/* Ending. */
-
-static void explain(struct ws *w, int status, const char *what,
-                    const char *more) {
-  struct um_fault *fault = um_filter_fault(&w->f);
-  if (fault == NULL)
-    return;
-  fault->status = status;
-  snprintf(fault->text, sizeof fault->text, "%s%s%s", what,
-           *more == '\0' ? "" : ": ", more);
-}
-
 /* The request. */
 
 static int put_header(struct ws *w, const uvmqtt_header_t *header) {
@@ -183,7 +171,7 @@ static void ws_opened(struct um_filter *f) {
 
 static int give_up(struct ws *w, int status) {
   w->step = REQUESTED;
-  explain(w, 0, "the program made no headers", "");
+  um_filter_explain(&w->f, 0, "the program made no headers", "");
   um_filter_end_later(&w->f, status);
   return 0;
 }
@@ -195,7 +183,7 @@ int um_ws_answer(struct um_stream *s, const uvmqtt_header_t *headers, size_t n,
     return UV_EALREADY;
   if (status < 0)
     return give_up(w, status);
-  size_t before = w->request.len;
+  uint32_t before = w->request.len;
   bool had_login = w->has_login;
   int r = put_headers(w, headers, n);
   if (r) {
@@ -224,14 +212,16 @@ static bool has_accept(const struct ws *w) {
          v[len + strspn(v + len, " \t")] == '\0';
 }
 
-static bool has_subprotocol(const struct ws *w) {
+static const char *flaw_of_subprotocol(const struct ws *w) {
   unsigned n;
   const char *v = um_http_value(&w->response, "Sec-WebSocket-Protocol", &n);
   size_t len = strlen(w->subprotocol);
   if (n == 0)
-    return w->lenient;
-  return n == 1 && strncmp(v, w->subprotocol, len) == 0 &&
-         v[len + strspn(v + len, " \t")] == '\0';
+    return w->lenient ? NULL
+                      : "the server does not confirm the sub-protocol of MQTT";
+  bool same = n == 1 && strncmp(v, w->subprotocol, len) == 0 &&
+              v[len + strspn(v + len, " \t")] == '\0';
+  return same ? NULL : "the server does not speak MQTT over WebSocket";
 }
 
 /* 4.1: what is wrong with a response of status 101; NULL: nothing. */
@@ -245,8 +235,7 @@ static const char *flaw(const struct ws *w) {
     return "Sec-WebSocket-Accept is missing or wrong";
   if (um_http_value(h, "Sec-WebSocket-Extensions", NULL) != NULL)
     return "the server uses an extension nobody asked for";
-  return has_subprotocol(w) ? NULL
-                            : "the server does not speak MQTT over WebSocket";
+  return flaw_of_subprotocol(w);
 }
 
 static int judge_response(struct ws *w) {
@@ -255,11 +244,11 @@ static int judge_response(struct ws *w) {
     const char *why = flaw(w);
     if (why == NULL)
       return 0;
-    explain(w, 101, why, "");
+    um_filter_explain(&w->f, 101, why, "");
     return UVMQTT_EWSHANDSHAKE;
   }
   snprintf(status, sizeof status, "HTTP status %d", w->response.status);
-  explain(w, w->response.status, status, refusal(&w->response));
+  um_filter_explain(&w->f, w->response.status, status, refusal(&w->response));
   return UVMQTT_EWSHANDSHAKE;
 }
 
@@ -267,7 +256,7 @@ static int read_response(struct ws *w, const uint8_t *data, size_t len,
                          size_t *ret_used) {
   int r = um_http_feed(&w->response, data, len, ret_used);
   if (r == UV_EPROTO)
-    explain(w, 0, w->response.why, "");
+    um_filter_explain(&w->f, 0, w->response.why, "");
   if (r <= 0)
     return r == UV_EPROTO ? UVMQTT_EWSHANDSHAKE : r;
   r = judge_response(w);
@@ -310,13 +299,13 @@ static void closed_by_server(struct ws *w) {
   unsigned c = w->frames.closed;
   bool ordinary = c == UM_WS_NORMAL || c == 1001 || c == UM_WS_NO_CODE;
   snprintf(code, sizeof code, "WebSocket closed with code %u", c);
-  explain(w, 0, code, w->frames.text);
+  um_filter_explain(&w->f, 0, code, w->frames.text);
   leave(w, c);
   um_filter_end(&w->f, ordinary ? UV_EOF : UVMQTT_EWSCLOSED);
 }
 
 static void broken_by_server(struct ws *w, unsigned code) {
-  explain(w, 0, w->frames.why, "");
+  um_filter_explain(&w->f, 0, w->frames.why, "");
   leave(w, code);
   um_filter_end(&w->f, UVMQTT_EWSPROTOCOL);
 }
@@ -334,8 +323,8 @@ static void conclude(struct ws *w) {
 }
 
 static void receive(struct ws *w, uint8_t *data, size_t len) {
-  w->verdict =
-      um_ws_frames_take(&w->frames, uv_now(w->f.handles.loop), data, len);
+  w->verdict = um_ws_frames_take(&w->frames, uv_now(w->f.handles.turns->loop),
+                                 data, len);
   hand_up(w);
   if (um_filter_reading(&w->f))
     conclude(w);
@@ -371,7 +360,8 @@ static void ws_finish(struct um_filter *f) {
 static int ws_ended(struct um_filter *f, int status) {
   struct ws *w = of(f);
   if (w->step == REQUESTED && status == UV_EOF)
-    explain(w, 0, "the server closed the connection instead of an answer", "");
+    um_filter_explain(
+        &w->f, 0, "the server closed the connection instead of an answer", "");
   return status;
 }
 

@@ -142,6 +142,16 @@ static int judge_opcode(struct um_ws_frames *w) {
   return 0;
 }
 
+/* Servers that stream end a message with an empty frame: one after each that
+ * has data is fine. */
+static bool is_idle(struct um_ws_frames *w) {
+  bool fed = w->fed;
+  if (is_control(w))
+    return true;
+  w->fed = w->frame.payload_length > 0;
+  return !w->fed && !fed;
+}
+
 static int begin_frame(struct um_ws_frames *w, uint64_t now) {
   const struct wslay_frame_iocb *f = &w->frame;
   if (f->mask)
@@ -151,7 +161,7 @@ static int begin_frame(struct um_ws_frames *w, uint64_t now) {
   if (f->payload_length > FRAME_MAX)
     return broken(w, UM_WS_TOO_BIG, "a frame that is too large");
   int r = judge_opcode(w);
-  if (r == 0 && (is_control(w) || f->payload_length == 0))
+  if (r == 0 && is_idle(w))
     r = count_idle(w, now);
   w->left = f->payload_length;
   w->control_len = 0;

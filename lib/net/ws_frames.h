@@ -34,6 +34,7 @@ struct um_ws_frames {
   struct wslay_frame_iocb frame; /* the one under way */
   uint64_t left;                 /* of its payload */
   bool fragmented;               /* a message is */
+  bool fed;                      /* the last frame of data had some */
   uint8_t control[UM_WS_CONTROL_MAX];
   size_t control_len;
   unsigned idle;       /* frames that brought nothing, in this second: */

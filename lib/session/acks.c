@@ -20,10 +20,10 @@ static void complete(struct um_session *s, struct um_op *op,
   uvmqtt_request_cb cb = op->cb;
   void *arg = op->arg;
   result->id = op->id;
-  um_outbox_finish(&s->outbox, op, result->status, result->reason);
+  um_outbox_finish(s->outbox, op, result->status, result->reason);
   if (op->detached)
     return; /* complete before; settle tells if it has not yet */
-  um_outbox_free(&s->outbox, op);
+  um_outbox_free(s->outbox, op);
   um_inner_complete(s, cb, arg, result);
 }
 
@@ -44,16 +44,17 @@ static void complete_publish(struct um_session *s, struct um_op *op,
  * something else ([MQTT-2.2.1-5/5], [MQTT-2.3.1-6/311]). */
 static struct um_op *find(struct um_session *s, uint16_t id,
                           enum um_op_kind kind, int *ret_err) {
-  struct um_op *op = um_packet_id_find(&s->outbox.ids, id);
+  struct um_op *op = um_packet_id_find(&s->outbox->ids, id);
   bool wrong = op != NULL && op->kind != kind && !UM_MUTANT(18); /* MQTT.js */
   *ret_err = wrong ? UVMQTT_EPROTOCOL : 0;
   return *ret_err ? NULL : op;
 }
 
 static int unknown(struct um_session *s) {
-  s->counters.unknown_acks++; /* the quota stays as it is */
-  if (UM_MUTANT(4) && s->outbox.inflight_quota != 0) /* mosquitto #3674 */
-    s->outbox.inflight_quota--;
+  um_counters_add(&s->counters,
+                  UM_COUNTED_UNKNOWN_ACKS); /* the quota stays as it is */
+  if (UM_MUTANT(4) && s->outbox->inflight_quota != 0) /* mosquitto #3674 */
+    s->outbox->inflight_quota--;
   return 0;
 }
 
@@ -81,7 +82,7 @@ static int release(struct um_session *s, struct um_op *op) {
                                .pid = op->pid,
                                .state = UM_OP_RELEASED};
   um_journal_put(&s->journal, &record); /* R8 */
-  um_outbox_released(&s->outbox, op);   /* [MQTT-4.3.3-6/5] */
+  um_outbox_released(s->outbox, op);    /* [MQTT-4.3.3-6/5] */
   return um_send_ack(s, UVMQTT_PUBREL, op->pid, 0);
 }
 
@@ -243,7 +244,7 @@ int um_recv_unsuback(struct um_session *s, struct um_packet *p) {
 }
 
 void um_recv_bad_suback(struct um_session *s, uint16_t id, int status) {
-  struct um_op *op = um_packet_id_find(&s->outbox.ids, id);
+  struct um_op *op = um_packet_id_find(&s->outbox->ids, id);
   if (op != NULL && op->kind != UM_OP_PUBLISH)
     fail_once(s, op, status);
 }

@@ -50,7 +50,7 @@ static struct um_alias_topic *slot_of(struct um_alias_in *in, uint32_t alias) {
     return NULL;
   memset(topics + in->n, 0, (n - in->n) * sizeof *topics);
   in->topics = topics;
-  in->n = n;
+  in->n = (uint16_t)n;
   return &topics[alias - 1];
 }
 
@@ -96,35 +96,46 @@ int um_alias_in_resolve(struct um_alias_in *in, struct um_scratch *s,
 
 /* Outbound. */
 
-void um_alias_out_close(struct um_alias_out *out) {
-  for (size_t i = 1; i <= out->max && out->entries != NULL; i++)
-    um_free(out->entries[i].topic);
-  um_free(out->entries);
-  um_free(out->seen);
-  um_free(out->buckets);
-  memset(out, 0, sizeof *out);
-}
-
-void um_alias_out_open(struct um_alias_out *out, uint16_t max) {
-  if (UM_MUTANT(52) && out->entries != NULL && out->max <= max)
-    return; /* kept over the reconnect */
-  um_alias_out_close(out);
-  out->max = max;
+static void free_table(struct um_alias_table *t) {
+  if (t == NULL)
+    return;
+  for (size_t i = 1; i <= t->max && t->entries != NULL; i++)
+    um_free(t->entries[i].topic);
+  um_free(t->entries);
+  um_free(t->seen);
+  um_free(t->buckets);
+  um_free(t);
 }
 
 /* All or nothing; without memory there are no aliases. */
-static bool allocate(struct um_alias_out *out) {
+static struct um_alias_table *make_table(uint16_t max) {
+  struct um_alias_table *t = um_calloc(1, sizeof *t);
   size_t buckets = 32;
-  while (buckets < 2 * (size_t)out->max)
+  if (t == NULL)
+    return NULL;
+  while (buckets < 2 * (size_t)max)
     buckets *= 2;
-  out->mask = (uint32_t)buckets - 1;
-  out->entries = um_calloc((size_t)out->max + 1, sizeof *out->entries);
-  out->seen = um_calloc(buckets, sizeof *out->seen);
-  out->buckets = um_calloc(buckets, sizeof *out->buckets);
-  if (out->entries != NULL && out->seen != NULL && out->buckets != NULL)
-    return true;
-  um_alias_out_open(out, out->max);
-  return false;
+  t->max = max;
+  t->mask = (uint32_t)buckets - 1;
+  t->entries = um_calloc((size_t)max + 1, sizeof *t->entries);
+  t->seen = um_calloc(buckets, sizeof *t->seen);
+  t->buckets = um_calloc(buckets, sizeof *t->buckets);
+  if (t->entries != NULL && t->seen != NULL && t->buckets != NULL)
+    return t;
+  free_table(t);
+  return NULL;
+}
+
+void um_alias_out_close(struct um_alias_out *out) {
+  free_table(out->table);
+  *out = (struct um_alias_out){.max = 0};
+}
+
+void um_alias_out_open(struct um_alias_out *out, uint16_t max) {
+  if (UM_MUTANT(52) && out->table != NULL && out->max <= max)
+    return; /* kept over the reconnect */
+  um_alias_out_close(out);
+  out->max = max;
 }
 
 static uint64_t mix(uint64_t h, uint64_t word) {
@@ -144,15 +155,15 @@ static uint32_t hash_of(const char *topic, size_t len) {
   return (uint32_t)(mix(mix(h, word), 0) >> 32) | 1;
 }
 
-static uint32_t place(const struct um_alias_out *out, uint32_t hash) {
-  return (hash >> 1) & out->mask;
+static uint32_t place(const struct um_alias_table *t, uint32_t hash) {
+  return (hash >> 1) & t->mask;
 }
 
-static uint16_t find(const struct um_alias_out *out,
+static uint16_t find(const struct um_alias_table *t,
                      const struct um_aliased *a) {
-  uint16_t i = out->buckets[place(out, a->hash)];
-  for (; i != 0; i = out->entries[i].chain) {
-    const struct um_alias_entry *e = &out->entries[i];
+  uint16_t i = t->buckets[place(t, a->hash)];
+  for (; i != 0; i = t->entries[i].chain) {
+    const struct um_alias_entry *e = &t->entries[i];
     if (e->hash == a->hash && e->len == a->topic_len &&
         memcmp(e->topic, a->topic, e->len) == 0)
       break;
@@ -160,14 +171,14 @@ static uint16_t find(const struct um_alias_out *out,
   return i;
 }
 
-static void unlink_use(struct um_alias_out *out, uint16_t i) {
-  struct um_alias_entry *e = out->entries;
+static void unlink_use(struct um_alias_table *t, uint16_t i) {
+  struct um_alias_entry *e = t->entries;
   e[e[i].older].newer = e[i].newer;
   e[e[i].newer].older = e[i].older;
 }
 
-static void link_newest(struct um_alias_out *out, uint16_t i) {
-  struct um_alias_entry *e = out->entries;
+static void link_newest(struct um_alias_table *t, uint16_t i) {
+  struct um_alias_entry *e = t->entries;
   e[i].older = e[0].older;
   e[i].newer = 0;
   e[e[0].older].newer = i;
@@ -178,39 +189,39 @@ static uint32_t saving(size_t topic_len) {
   return (uint32_t)topic_len - ALIAS_COST;
 }
 
-static void use_again(struct um_alias_out *out, uint16_t i) {
-  struct um_alias_entry *e = &out->entries[i];
+static void use_again(struct um_alias_table *t, uint16_t i) {
+  struct um_alias_entry *e = &t->entries[i];
   uint32_t most = saving(e->len) * CREDIT_USES;
   e->credit += saving(e->len);
   if (e->credit > most)
     e->credit = most;
-  unlink_use(out, i);
-  link_newest(out, i);
+  unlink_use(t, i);
+  link_newest(t, i);
 }
 
 /* Every other time, without a rhythm that topics could fall into. */
-static bool toss(struct um_alias_out *out) {
-  out->dice = out->dice * 1664525u + 1013904223u;
-  return out->dice >> 31;
+static bool toss(struct um_alias_table *t) {
+  t->dice = t->dice * 1664525u + 1013904223u;
+  return t->dice >> 31;
 }
 
 /* Is this its second use? A place holds one topic. Those that share it push
  * each other out, but not always, else they would for ever. */
-static bool seen_before(struct um_alias_out *out, uint32_t hash) {
-  uint32_t *seen = &out->seen[place(out, hash)];
+static bool seen_before(struct um_alias_table *t, uint32_t hash) {
+  uint32_t *seen = &t->seen[place(t, hash)];
   if (*seen == hash)
     return true;
-  if (*seen == 0 || toss(out))
+  if (*seen == 0 || toss(t))
     *seen = hash;
   return false;
 }
 
 /* The alias that a topic may have; 0: none now. */
-static uint16_t vacant(struct um_alias_out *out, size_t topic_len) {
-  if (out->n < out->max)
-    return (uint16_t)(out->n + 1);
-  uint16_t oldest = out->entries[0].newer;
-  struct um_alias_entry *e = &out->entries[oldest];
+static uint16_t vacant(struct um_alias_table *t, size_t topic_len) {
+  if (t->n < t->max)
+    return (uint16_t)(t->n + 1);
+  uint16_t oldest = t->entries[0].newer;
+  struct um_alias_entry *e = &t->entries[oldest];
   if (e->credit < saving(topic_len))
     return oldest;
   e->credit -= saving(topic_len);
@@ -218,41 +229,41 @@ static uint16_t vacant(struct um_alias_out *out, size_t topic_len) {
 }
 
 /* Whatever can fail is done here. */
-static uint16_t prepare(struct um_alias_out *out, const struct um_aliased *a) {
-  if (!seen_before(out, a->hash))
+static uint16_t prepare(struct um_alias_table *t, const struct um_aliased *a) {
+  if (!seen_before(t, a->hash))
     return 0;
-  uint16_t i = vacant(out, a->topic_len);
+  uint16_t i = vacant(t, a->topic_len);
   if (i == 0)
     return 0;
-  struct um_alias_entry *e = &out->entries[i];
+  struct um_alias_entry *e = &t->entries[i];
   return room_for(&e->topic, &e->cap, a->topic_len) ? i : 0;
 }
 
-static void leave_bucket(struct um_alias_out *out, uint16_t i) {
-  struct um_alias_entry *e = out->entries;
-  uint16_t *at = &out->buckets[place(out, e[i].hash)];
+static void leave_bucket(struct um_alias_table *t, uint16_t i) {
+  struct um_alias_entry *e = t->entries;
+  uint16_t *at = &t->buckets[place(t, e[i].hash)];
   while (*at != i)
     at = &e[*at].chain;
   *at = e[i].chain;
 }
 
-static void assign(struct um_alias_out *out, const struct um_aliased *a) {
+static void assign(struct um_alias_table *t, const struct um_aliased *a) {
   uint16_t i = a->alias;
-  struct um_alias_entry *e = &out->entries[i];
-  if (i > out->n) {
-    out->n = i;
+  struct um_alias_entry *e = &t->entries[i];
+  if (i > t->n) {
+    t->n = i;
   } else {
-    leave_bucket(out, i);
-    unlink_use(out, i);
+    leave_bucket(t, i);
+    unlink_use(t, i);
   }
   memcpy(e->topic, a->topic, a->topic_len);
   e->len = a->topic_len;
   e->hash = a->hash;
   e->credit = saving(e->len); /* until it has had its chance */
-  e->chain = out->buckets[place(out, e->hash)];
-  out->buckets[place(out, e->hash)] = i;
-  out->seen[place(out, e->hash)] = 0; /* for another one */
-  link_newest(out, i);
+  e->chain = t->buckets[place(t, e->hash)];
+  t->buckets[place(t, e->hash)] = i;
+  t->seen[place(t, e->hash)] = 0; /* for another one */
+  link_newest(t, i);
 }
 
 static void fill_in(const struct um_packet *p, struct um_aliased *a) {
@@ -291,15 +302,18 @@ bool um_alias_out_apply(struct um_alias_out *out, uint8_t version,
                         struct um_aliased *ret) {
   if (out->max == 0 || !worth_it(p))
     return false;
-  if (out->entries == NULL && !allocate(out))
+  struct um_alias_table *t = out->table;
+  if (t == NULL)
+    t = out->table = make_table(out->max);
+  if (t == NULL)
     return false;
   ret->topic = p->u.publish.topic;
   ret->topic_len = p->u.publish.topic_len;
   ret->hash = hash_of(ret->topic, ret->topic_len);
-  ret->alias = find(out, ret);
+  ret->alias = find(t, ret);
   ret->known = ret->alias != 0;
   if (!ret->known)
-    ret->alias = prepare(out, ret);
+    ret->alias = prepare(t, ret);
   if (ret->alias == 0)
     return false;
   fill_in(p, ret);
@@ -308,7 +322,7 @@ bool um_alias_out_apply(struct um_alias_out *out, uint8_t version,
 
 void um_alias_out_sent(struct um_alias_out *out, const struct um_aliased *a) {
   if (a->known)
-    use_again(out, a->alias);
+    use_again(out->table, a->alias);
   else
-    assign(out, a);
+    assign(out->table, a);
 }

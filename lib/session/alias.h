@@ -17,12 +17,12 @@
 #include "wire/packet.h"
 
 struct um_alias_in {
-  uint16_t max;           /* as announced; 0: none */
   struct um_alias_topic { /* [alias - 1] */
     char *text;           /* NULL: not known */
     size_t len, cap;
   } * topics;
-  size_t n; /* room in topics */
+  uint16_t max; /* as announced; 0: none */
+  uint16_t n;   /* room in topics */
 };
 
 /* A connection begins: forgets everything. Zeroed memory is closed. */
@@ -44,15 +44,21 @@ struct um_alias_entry {
   uint16_t older, newer;
 };
 
-struct um_alias_out {
-  uint16_t max; /* that may be used; 0: none */
-  uint16_t n;   /* in use: 1 to n */
+/* Made for the first topic that may get one. */
+struct um_alias_table {
+  uint16_t max;
+  uint16_t n; /* in use: 1 to n */
   uint32_t mask;
   uint32_t dice;
   struct um_alias_entry *entries; /* [alias]; [0] ties the ends of the order of
-                                     use together. NULL: nothing used yet */
+                                     use together */
   uint32_t *seen;    /* [mask + 1] hash of the latest topic without alias */
   uint16_t *buckets; /* [mask + 1] */
+};
+
+struct um_alias_out {
+  uint16_t max;                 /* that may be used; 0: none */
+  struct um_alias_table *table; /* NULL: nothing used yet */
 };
 
 void um_alias_out_open(struct um_alias_out *out, uint16_t max);

@@ -11,7 +11,7 @@
 #define OWN_PROPERTIES 2u /* method and data */
 
 static const char *method(const struct um_session *s) {
-  return s->config->auth_method;
+  return um_session_auth_method(s);
 }
 
 static void tell(struct um_session *s, uvmqtt_auth_step_t step,
@@ -81,7 +81,7 @@ static void forget_first(struct um_session *s) {
   if (op == NULL)
     return;
   um_wipe(op + 1, op->charge - sizeof *op);
-  um_op_free(&s->outbox.pool, op);
+  um_op_free(NULL, op);
 }
 
 static int keep_first(struct um_session *s, uvmqtt_bytes_t data,
@@ -89,7 +89,7 @@ static int keep_first(struct um_session *s, uvmqtt_bytes_t data,
   size_t n_list;
   uvmqtt_property_t *list = list_of(s, data, properties, n, &n_list);
   if (list != NULL)
-    s->auth.first = um_op_unsubscribe(&s->outbox.pool, NULL, 0, list, n_list);
+    s->auth.first = um_op_unsubscribe(NULL, NULL, 0, list, n_list);
   um_free(list);
   s->auth.error = s->auth.first == NULL ? UM_ENOMEM : 0;
   return s->auth.error;
@@ -159,12 +159,14 @@ int um_session_reauthenticate(struct um_session *s, uint64_t now,
     return UM_ENOTCONN;
   if (s->auth.turn != UM_AUTH_NOBODY)
     return UM_EALREADY;
-  struct um_op *op = um_op_unsubscribe(&s->outbox.pool, NULL, 0, NULL, 0);
+  if (um_session_need_outbox(s))
+    return UM_ENOMEM;
+  struct um_op *op = um_op_unsubscribe(NULL, NULL, 0, NULL, 0);
   if (op == NULL)
     return UM_ENOMEM;
   int r = send(s, UVMQTT_REASON_RE_AUTHENTICATE, data, properties, n);
   if (r) {
-    um_op_free(&s->outbox.pool, op);
+    um_op_free(NULL, op);
     return r;
   }
   op->id = s->next_id++;
@@ -182,14 +184,14 @@ void um_auth_join(struct um_session *s) {
   struct um_op *op = s->auth.request;
   s->auth.request = NULL;
   if (op != NULL)
-    um_outbox_add(&s->outbox, op);
+    um_outbox_add(s->outbox, op);
 }
 
 static void finish(struct um_session *s, int status, uint8_t reason) {
   struct um_op *op = s->auth.request;
   um_auth_join(s);
   if (op != NULL)
-    um_outbox_finish(&s->outbox, op, status, reason);
+    um_outbox_finish(s->outbox, op, status, reason);
 }
 
 /* What the server says. */
@@ -284,6 +286,6 @@ void um_auth_down(struct um_session *s, int code) {
 
 void um_auth_done(struct um_session *s) {
   forget_first(s);
-  um_op_free(&s->outbox.pool, s->auth.request);
+  um_op_free(NULL, s->auth.request);
   s->auth.request = NULL;
 }

@@ -27,7 +27,7 @@ struct um_auth {
   struct um_op *request; /* the re-authentication under way; NULL: none */
 };
 
-/* For the owner. config->auth_method NULL: the first does nothing, the others
+/* For the owner. Without a method: the first does nothing, the others
  * are UVMQTT_ENOTSUP. */
 
 /* Before um_session_up: event START, inside which um_session_auth says what

@@ -17,8 +17,10 @@ static int make(struct um_session *s) {
 }
 
 void um_chunk_done(struct um_session *s) {
-  if (s->chunk != NULL)
+  if (s->chunk != NULL) {
     um_buf_done(&s->chunk->topic);
+    um_free(s->chunk->properties);
+  }
   um_free(s->chunk);
   s->chunk = NULL;
 }
@@ -29,6 +31,22 @@ bool um_chunk_is_under_way(const struct um_session *s) {
 
 bool um_chunk_is_aborted(const struct um_session *s) {
   return s->chunk != NULL && s->chunk->aborted;
+}
+
+/* Other sessions decode before this message is over. */
+static int keep_properties(struct um_chunk *c) {
+  size_t n = c->packet.n_properties, size = n * sizeof *c->properties;
+  if (n > c->cap_properties) {
+    um_free(c->properties);
+    c->properties = um_malloc(size);
+    c->cap_properties = c->properties == NULL ? 0 : n;
+  }
+  if (n > c->cap_properties)
+    return UM_ENOMEM;
+  if (n != 0)
+    memcpy(c->properties, c->packet.properties, size);
+  c->packet.properties = c->properties;
+  return 0;
 }
 
 static int keep_topic(struct um_chunk *c) {
@@ -50,7 +68,9 @@ int um_chunk_begin(struct um_session *s, const struct um_packet *p) {
     return r;
   c->packet = *p;
   c->offset = 0;
-  r = keep_topic(c);
+  r = keep_properties(c);
+  if (r == 0)
+    r = keep_topic(c);
   c->total = r ? 0 : s->frame.payload_left;
   return r;
 }

@@ -13,12 +13,14 @@
 struct um_session;
 
 struct um_chunk {
-  struct um_packet packet; /* borrows from the frame and the scratch */
-  struct um_buf topic;     /* a copy, which outlives the connection */
-  size_t total;            /* of the payload; 0: no message is under way */
-  size_t offset;           /* of the next part */
-  bool swallow;            /* a duplicate: taken in, not delivered */
-  bool aborted;            /* the user has seen parts of one that never ends */
+  struct um_packet packet;       /* borrows from the frame and from: */
+  uvmqtt_property_t *properties; /* copies; their strings are in the frame */
+  size_t cap_properties;
+  struct um_buf topic; /* a copy, which outlives the connection */
+  size_t total;        /* of the payload; 0: no message is under way */
+  size_t offset;       /* of the next part */
+  bool swallow;        /* a duplicate: taken in, not delivered */
+  bool aborted;        /* the user has seen parts of one that never ends */
 };
 
 bool um_chunk_is_under_way(const struct um_session *s);

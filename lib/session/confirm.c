@@ -34,7 +34,7 @@ int um_confirm_qos1(struct um_session *s, struct um_packet *p) {
 /* Accepted on an earlier connection, which ended before the server knew: that
  * is told in its turn ([MQTT-4.6.0-3/both]). */
 static int hold_resent(struct um_session *s, uint16_t id) {
-  s->counters.duplicates++;
+  um_counters_add(&s->counters, UM_COUNTED_DUPLICATES);
   um_acklist_push(&s->unacked[QOS2], id, true);
   return um_confirm_flush(s);
 }
@@ -49,10 +49,10 @@ int um_confirm_qos2(struct um_session *s, struct um_packet *p, uint16_t room) {
   case UM_INBOX_RESENT:
     return hold_resent(s, p->id);
   case UM_INBOX_DUPLICATE:
-    s->counters.duplicates++;
+    um_counters_add(&s->counters, UM_COUNTED_DUPLICATES);
     return um_send_ack(s, UVMQTT_PUBREC, p->id, 0);
   case UM_INBOX_HELD: /* the one PUBREC will answer both */
-    s->counters.duplicates++;
+    um_counters_add(&s->counters, UM_COUNTED_DUPLICATES);
     return 0;
   case UM_INBOX_OVER:
     return UVMQTT_EQUOTA;

@@ -115,7 +115,7 @@ static int deliver_qos2(struct um_session *s, struct um_packet *p) {
   case UM_INBOX_NEW:
     return deliver_new_qos2(s, p);
   case UM_INBOX_DUPLICATE:
-    s->counters.duplicates++;
+    um_counters_add(&s->counters, UM_COUNTED_DUPLICATES);
     return acknowledge(s, UVMQTT_PUBREC, p->id);
   case UM_INBOX_OVER:
     return over_quota(s);
@@ -155,7 +155,7 @@ int um_recv_publish(struct um_session *s, struct um_packet *p) {
   /* whatever comes of the message: the alias counts from now on */
   int r = p->n_properties == 0
               ? 0
-              : um_alias_in_resolve(&s->alias_in, &s->scratch, p);
+              : um_alias_in_resolve(&s->alias_in, &s->commons->scratch, p);
   if (r)
     return r;
   if (s->frame.payload_left != 0)

@@ -7,7 +7,7 @@ void um_enquiry_drop_message(struct um_session *s, struct um_request *r) {
   if (r->held == NULL)
     return;
   s->requester->held_bytes -= r->held->charge;
-  um_op_free(&s->outbox.pool, r->held);
+  um_op_free(NULL, r->held);
   r->held = NULL;
 }
 
@@ -74,7 +74,6 @@ struct um_request *um_enquiry_find(const struct um_session *s, uint64_t id) {
 struct um_request *um_enquiry_find_correlated(const struct um_session *s,
                                               uvmqtt_bytes_t data) {
   uint64_t id;
-  return um_correlation_read(data, s->config->seed, &id)
-             ? um_enquiry_find(s, id)
-             : NULL;
+  return um_correlation_read(data, s->who->seed, &id) ? um_enquiry_find(s, id)
+                                                      : NULL;
 }

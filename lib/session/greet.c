@@ -56,10 +56,25 @@ static size_t own_properties(const struct um_session *s,
   return n;
 }
 
+/* Of who connects, to this server. */
+struct said {
+  const char *username;
+  uvmqtt_bytes_t password;
+  const uvmqtt_message_t *will;
+};
+
+static struct said may_say(const struct um_session *s) {
+  const struct um_identity *who = s->who;
+  if (who->withheld)
+    return (struct said){.username = NULL};
+  return (struct said){who->username, who->password, who->will};
+}
+
 static int check_311(const struct um_session *s) {
   if (s->version != UM_V311)
     return 0;
-  if (s->config->has_password && s->config->username == NULL)
+  struct said say = may_say(s);
+  if (say.password.data != NULL && say.username == NULL)
     return UVMQTT_ENOTSUP; /* [MQTT-3.1.2-22/311] */
   if (*um_session_client_id(s) == '\0' && !wants_clean(s))
     return UVMQTT_ECLIENTID; /* [MQTT-3.1.3-7/311] */
@@ -68,21 +83,21 @@ static int check_311(const struct um_session *s) {
 
 static int send_connect(struct um_session *s, const uvmqtt_property_t *props,
                         size_t n) {
-  const struct um_session_config *c = s->config;
+  struct said say = may_say(s);
   struct um_packet p = {
       .type = UVMQTT_CONNECT,
       .properties = props,
       .n_properties = n,
       .u.connect = {.version = s->version,
                     .clean_start = s->clean_sent,
-                    .keep_alive = c->keep_alive,
+                    .keep_alive = s->config->keep_alive,
                     .client_id = um_session_client_id(s),
-                    .username = c->username,
-                    .has_password = c->has_password,
-                    .password = c->password,
-                    .will = c->will},
+                    .username = say.username,
+                    .has_password = say.password.data != NULL,
+                    .password = say.password,
+                    .will = say.will},
   };
-  if (c->has_password || c->auth_method != NULL)
+  if (say.password.data != NULL || um_session_auth_method(s) != NULL)
     um_journal_guard(&s->journal);
   return um_send_guarded(s, &p); /* R1, R2 */
 }
@@ -99,7 +114,7 @@ int um_greet_send(struct um_session *s) {
   int r = check_311(s);
   if (r)
     return r;
-  size_t n = s->config->n_properties;
+  size_t n = s->who->n_properties;
   uvmqtt_property_t *props =
       um_calloc(n + OWN_PROPERTIES + um_auth_room(s), sizeof *props);
   if (props == NULL)
@@ -111,7 +126,7 @@ int um_greet_send(struct um_session *s) {
   size_t own = own_properties(s, props);
   own += um_auth_properties(s, props + own);
   if (n != 0)
-    memcpy(props + own, s->config->properties, n * sizeof *props);
+    memcpy(props + own, s->who->properties, n * sizeof *props);
   r = send_connect(s, props, own + n);
   um_free(props);
   um_auth_greeted(s, r);
@@ -127,7 +142,7 @@ static void fall_back(struct um_session *s) {
 
 static bool may_fall_back(const struct um_session *s) {
   return s->version == UM_V5 && s->config->version == UVMQTT_VERSION_ANY &&
-         s->config->auth_method == NULL; /* it would not be asked for */
+         um_session_auth_method(s) == NULL; /* it would not be asked for */
 }
 
 void um_greet_silent_end(struct um_session *s) {
@@ -199,9 +214,15 @@ static int refused(struct um_session *s, const struct um_packet *p,
   return UVMQTT_EVERSION;
 }
 
+static const char *text_of(const struct um_packet *p, uvmqtt_property_id_t id) {
+  const uvmqtt_property_t *found =
+      uvmqtt_property_find(p->properties, p->n_properties, id);
+  return found == NULL ? NULL : found->value.str;
+}
+
 /* The identifier that the server made, kept for all later connections. */
-static int check_client_id(struct um_session *s) {
-  const char *assigned = s->limits.assigned_client_id;
+static int check_client_id(struct um_session *s, const struct um_packet *p) {
+  const char *assigned = text_of(p, UVMQTT_PROPERTY_ASSIGNED_CLIENT_IDENTIFIER);
   bool asked = *um_session_client_id(s) == '\0';
   if (assigned != NULL && !asked)
     return UVMQTT_EPROTOCOL;
@@ -218,8 +239,9 @@ static int check_client_id(struct um_session *s) {
   return 0;
 }
 
-static int keep_response_information(struct um_session *s) {
-  const char *from = s->limits.response_information;
+static int keep_response_information(struct um_session *s,
+                                     const struct um_packet *p) {
+  const char *from = text_of(p, UVMQTT_PROPERTY_RESPONSE_INFORMATION);
   um_free(s->response_information);
   s->response_information = from == NULL ? NULL : um_strdup(from);
   return from != NULL && s->response_information == NULL ? UM_ENOMEM : 0;
@@ -309,9 +331,9 @@ int um_recv_connack(struct um_session *s, struct um_packet *p) {
                                           s->config->topic_alias_out));
   int r = um_auth_check_connack(s, p);
   if (r == 0)
-    r = keep_response_information(s);
+    r = keep_response_information(s, p);
   if (r == 0)
-    r = check_client_id(s);
+    r = check_client_id(s, p);
   if (r == 0)
     r = check_present(s, present);
   if (r)

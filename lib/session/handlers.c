@@ -85,7 +85,7 @@ static bool join(struct um_filter *f, uvmqtt_handler_t *h, bool is_new) {
 }
 
 static struct um_op *queued_op(const struct um_session *s, uint64_t id) {
-  const struct um_list *requests = &s->outbox.requests;
+  const struct um_list *requests = &s->outbox->requests;
   if (um_list_empty(requests))
     return NULL;
   struct um_op *op = um_list_of(requests->prev, struct um_op, link);
@@ -336,7 +336,7 @@ static void withdraw(struct um_session *s, struct um_filter *f) {
   if (op == NULL || op->state != UM_OP_QUEUED || awaiting(f, op->id) != NULL)
     return;
   forget_op(f, op->id);
-  um_outbox_finish(&s->outbox, op, UM_ECANCELED, 0);
+  um_outbox_finish(s->outbox, op, UM_ECANCELED, 0);
 }
 
 static void tell_parted(struct um_session *s, struct um_due *due) {

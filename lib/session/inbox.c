@@ -18,6 +18,15 @@ static void clear(uint8_t *map, uint16_t id) {
   map[id >> 3] = (uint8_t)(map[id >> 3] & ~(1u << (id & 7)));
 }
 
+/* The others lie behind it. */
+static uint8_t *here(const struct um_inbox *in) {
+  return in->open == NULL ? NULL : in->open + BITMAP_BYTES;
+}
+
+static uint8_t *held(const struct um_inbox *in) {
+  return in->open == NULL ? NULL : in->open + 2 * BITMAP_BYTES;
+}
+
 void um_inbox_init(struct um_inbox *in) {
   memset(in, 0, sizeof *in);
 }
@@ -32,11 +41,7 @@ static bool have_maps(struct um_inbox *in) {
   if (in->open != NULL)
     return true;
   in->open = um_calloc(3, BITMAP_BYTES);
-  if (in->open == NULL)
-    return false;
-  in->here = in->open + BITMAP_BYTES;
-  in->held = in->here + BITMAP_BYTES;
-  return true;
+  return in->open != NULL;
 }
 
 bool um_inbox_has_room(const struct um_inbox *in, uint16_t receive_maximum) {
@@ -44,19 +49,19 @@ bool um_inbox_has_room(const struct um_inbox *in, uint16_t receive_maximum) {
 }
 
 bool um_inbox_is_open_here(const struct um_inbox *in, uint16_t id) {
-  return test(in->here, id);
+  return test(here(in), id);
 }
 
 enum um_inbox_verdict um_inbox_receive(struct um_inbox *in, uint16_t id,
                                        uint16_t receive_maximum) {
   bool known = test(in->open, id) && !UM_MUTANT(1); /* mosquitto #1450 */
-  if (test(in->here, id))
+  if (test(here(in), id))
     return UM_INBOX_DUPLICATE;
   if (!um_inbox_has_room(in, receive_maximum))
     return UM_INBOX_OVER;
   if (!have_maps(in))
     return UM_INBOX_NOMEM;
-  set(in->here, id);
+  set(here(in), id);
   in->n_here++;
   if (known)
     return UM_INBOX_DUPLICATE;
@@ -67,17 +72,17 @@ enum um_inbox_verdict um_inbox_receive(struct um_inbox *in, uint16_t id,
 
 enum um_inbox_verdict um_inbox_hold(struct um_inbox *in, uint16_t id,
                                     uint16_t receive_maximum) {
-  if (test(in->held, id))
+  if (test(held(in), id))
     return UM_INBOX_HELD;
-  if (test(in->here, id))
+  if (test(here(in), id))
     return UM_INBOX_DUPLICATE;
   if (!um_inbox_has_room(in, receive_maximum))
     return UM_INBOX_OVER;
   if (!have_maps(in))
     return UM_INBOX_NOMEM;
-  set(in->here, id);
+  set(here(in), id);
   in->n_here++;
-  set(in->held, id);
+  set(held(in), id);
   return test(in->open, id) ? UM_INBOX_RESENT : UM_INBOX_NEW;
 }
 
@@ -87,19 +92,19 @@ void um_inbox_accept(struct um_inbox *in, uint16_t id) {
 }
 
 void um_inbox_answered(struct um_inbox *in, uint16_t id, bool refused) {
-  clear(in->held, id);
+  clear(held(in), id);
   if (!refused)
     return;
-  clear(in->here, id);
+  clear(here(in), id);
   in->n_here--;
 }
 
 bool um_inbox_is_held(const struct um_inbox *in, uint16_t id) {
-  return test(in->held, id);
+  return test(held(in), id);
 }
 
 bool um_inbox_knows(const struct um_inbox *in, uint16_t id) {
-  return test(in->open, id) || test(in->here, id);
+  return test(in->open, id) || test(here(in), id);
 }
 
 bool um_inbox_release(struct um_inbox *in, uint16_t id) {
@@ -107,8 +112,8 @@ bool um_inbox_release(struct um_inbox *in, uint16_t id) {
     return false;
   clear(in->open, id);
   in->n_open--;
-  if (test(in->here, id)) {
-    clear(in->here, id);
+  if (test(here(in), id)) {
+    clear(here(in), id);
     in->n_here--;
   }
   return true;
@@ -116,7 +121,7 @@ bool um_inbox_release(struct um_inbox *in, uint16_t id) {
 
 void um_inbox_new_connection(struct um_inbox *in) {
   if (in->n_here != 0)
-    memset(in->here, 0, 2 * BITMAP_BYTES); /* and held behind it */
+    memset(here(in), 0, 2 * BITMAP_BYTES); /* and held behind it */
   if (!UM_MUTANT(5)) /* redeliveries counted twice: a livelock */
     in->n_here = 0;
 }

@@ -9,12 +9,12 @@
 
 struct um_inbox {
   uint8_t *open; /* bit per id: received and accepted, PUBREL not yet. Lives as
-                    long as the session. NULL until the first */
-  uint8_t *here; /* bit per id: opened on this connection, counts against our
-                    Receive Maximum; so a redelivery is not counted twice */
-  uint8_t *held; /* bit per id, manual acknowledgement: came on this connection,
-                    PUBREC not sent yet. Never without `here` */
-  size_t n_open, n_here;
+                    long as the session. NULL until the first. Behind it:
+                    here, bit per id: opened on this connection, counts against
+                    our Receive Maximum; so a redelivery is not counted twice;
+                    held, bit per id, manual acknowledgement: came on this
+                    connection, PUBREC not sent yet. Never without `here` */
+  uint32_t n_open, n_here;
 };
 
 enum um_inbox_verdict {

@@ -40,12 +40,6 @@ static void read_property(struct um_limits *l, const uvmqtt_property_t *p) {
   case UVMQTT_PROPERTY_SESSION_EXPIRY_INTERVAL: /* 3.2.2.3.2 */
     l->session_expiry = p->value.num;
     break;
-  case UVMQTT_PROPERTY_RESPONSE_INFORMATION:
-    l->response_information = p->value.str;
-    break;
-  case UVMQTT_PROPERTY_ASSIGNED_CLIENT_IDENTIFIER:
-    l->assigned_client_id = p->value.str;
-    break;
   default:
     break;
   }

@@ -5,10 +5,10 @@
 #include "wire/packet.h"
 
 struct um_limits {
-  uint8_t version;
+  uint32_t maximum_packet_size; /* 268,435,460 when it said nothing */
   uint16_t keep_alive;          /* seconds: the server's or ours */
   uint16_t receive_maximum;     /* 65,535 when it said nothing */
-  uint32_t maximum_packet_size; /* 268,435,460 when it said nothing */
+  uint8_t version;
   uint8_t maximum_qos;
   bool retain_available;
   bool wildcard_available;
@@ -16,9 +16,6 @@ struct um_limits {
   bool identifier_available;
   uint16_t topic_alias_maximum;
   uint32_t session_expiry; /* seconds, as asked or as the server overrides */
-  /* borrowed from the CONNACK, or NULL */
-  const char *assigned_client_id;
-  const char *response_information;
 };
 
 /* What CONNECT said, or would have. max_inflight bounds receive_maximum; 0: it

@@ -1,5 +1,6 @@
 #include "session/outbox.h"
 
+#include "base/alloc.h"
 #include "base/err.h"
 #include "base/mutant.h"
 #include <assert.h>
@@ -64,6 +65,58 @@ void um_outbox_done(struct um_outbox *o) {
   um_timeouts_done(&o->timeouts);
   um_op_pool_done(&o->pool);
   um_packet_ids_done(&o->ids);
+}
+
+/* Those who have none. */
+
+#define NONE ((struct um_outbox *)&none)
+#define EMPTY(list)                                                            \
+  { &NONE->list, &NONE->list }
+
+static const struct um_outbox none = {
+    .requests = EMPTY(requests),
+    .rereleases = EMPTY(rereleases),
+    .resends = EMPTY(resends),
+    .queued = {EMPTY(queued[UM_URGENT]), EMPTY(queued[UM_NORMAL]),
+               EMPTY(queued[UM_BULK])},
+    .asked = EMPTY(asked),
+    .sent = EMPTY(sent),
+    .released = EMPTY(released),
+    .done = EMPTY(done),
+    .cut = EMPTY(cut),
+};
+
+struct um_outbox *um_outbox_none(void) {
+  return NONE;
+}
+
+int um_outbox_open(struct um_outbox **o, uvmqtt_overflow_t overflow,
+                   size_t max_messages, uint64_t max_bytes) {
+  if (*o != NONE)
+    return 0;
+  struct um_outbox *made = um_malloc(sizeof *made);
+  if (made == NULL)
+    return UM_ENOMEM;
+  um_outbox_init(made, overflow, max_messages, max_bytes);
+  *o = made;
+  return 0;
+}
+
+void um_outbox_close(struct um_outbox **o) {
+  if (*o == NONE)
+    return;
+  um_outbox_done(*o);
+  um_free(*o);
+  *o = NONE;
+}
+
+static bool holds_nothing(const struct um_outbox *o) {
+  return o->n_waiting == 0 && o->n_inflight == 0 && um_list_empty(&o->done);
+}
+
+void um_outbox_rest(struct um_outbox **o) {
+  if (holds_nothing(*o))
+    um_outbox_close(o);
 }
 
 static bool is_publish(const struct um_op *op) {
@@ -322,7 +375,8 @@ static void finish_detached(struct um_outbox *o, struct um_list *list) {
 
 void um_outbox_link_down(struct um_outbox *o) {
   finish_detached(o, &o->asked);
-  if (UM_MUTANT(11)) /* ids from 1 at each connection, taken or not */
+  if (UM_MUTANT(11) &&
+      o != NONE) /* ids from 1 at each connection, taken or not */
     o->ids.last = 0;
   if (!UM_MUTANT(35)) /* requests that never complete */
     requeue_list(o, &o->asked);

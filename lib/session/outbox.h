@@ -37,6 +37,17 @@ struct um_outbox {
   uint64_t max_bytes;
 };
 
+/* One that holds nothing, for all sessions that have asked for nothing.
+ * Whatever does not add may be called with it; its memory cannot be written. */
+struct um_outbox *um_outbox_none(void);
+/* *o, when it is none, becomes one to add to. 0 or UM_ENOMEM. */
+int um_outbox_open(struct um_outbox **o, uvmqtt_overflow_t overflow,
+                   size_t max_messages, uint64_t max_bytes);
+/* *o becomes none again and its memory is free, unless it holds something. */
+void um_outbox_rest(struct um_outbox **o);
+/* Frees all without completing; *o is none then. */
+void um_outbox_close(struct um_outbox **o);
+
 void um_outbox_init(struct um_outbox *o, uvmqtt_overflow_t overflow,
                     size_t max_messages, uint64_t max_bytes);
 void um_outbox_done(struct um_outbox *o); /* frees without completing */

@@ -16,7 +16,7 @@ void um_receipts_done(struct um_receipts *r) {
 int um_receipts_reserve(struct um_receipts *r) {
   if (r->n < r->cap)
     return 0;
-  size_t cap = r->cap == 0 ? FIRST_CAP : 2 * r->cap;
+  uint32_t cap = r->cap == 0 ? FIRST_CAP : 2 * r->cap;
   struct um_receipt *ring = um_malloc(cap * sizeof *ring);
   if (ring == NULL)
     return UM_ENOMEM;

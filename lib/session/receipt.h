@@ -15,7 +15,7 @@ struct um_receipt {
 
 struct um_receipts {
   struct um_receipt *ring;
-  size_t cap, first, n;
+  uint32_t cap, first, n;
 };
 
 void um_receipts_done(struct um_receipts *r);

@@ -21,7 +21,7 @@ static void add(struct um_session *s, struct um_op *op, uvmqtt_request_cb cb,
   op->id = s->next_id++;
   op->cb = cb;
   op->arg = arg;
-  um_outbox_add(&s->outbox, op);
+  um_outbox_add(s->outbox, op);
   if (ret_id != NULL)
     *ret_id = op->id;
 }
@@ -39,23 +39,23 @@ static int admit(struct um_session *s, struct um_op *op, size_t *ret_victims) {
     return UM_ENOMEM;
   int r = s->journal.broken ? UVMQTT_ESTORE : 0;
   if (r == 0)
-    r = um_overflow_admit(&s->outbox, op, ret_victims);
+    r = um_overflow_admit(s->outbox, op, ret_victims);
   if (r == 0 && op->charge > UM_PACKET_MAX) /* no packet is larger than this */
     r = check_size(s, op);
   if (r == 0)
-    r = um_outbox_reserve(&s->outbox, op);
+    r = um_outbox_reserve(s->outbox, op);
   if (r == 0)
     r = um_journal_reserve(&s->journal, *ret_victims + 1);
   if (r)
-    um_op_free(&s->outbox.pool, op);
+    um_op_free(&s->outbox->pool, op);
   return r;
 }
 
 static void make_room(struct um_session *s, struct um_op *op, size_t n) {
   while (n-- > 0) {
-    struct um_op *victim = um_overflow_victim(&s->outbox, op);
+    struct um_op *victim = um_overflow_victim(s->outbox, op);
     um_withdraw_note(s, victim);
-    um_overflow_drop(&s->outbox, victim, op);
+    um_overflow_drop(s->outbox, victim, op);
   }
 }
 
@@ -78,7 +78,7 @@ static uint64_t expiry_of(const struct um_session *s,
 
 static struct um_op *make_publish(struct um_session *s,
                                   const uvmqtt_message_t *m) {
-  struct um_op *op = um_op_publish(&s->outbox.pool, m);
+  struct um_op *op = um_op_publish(&s->outbox->pool, m);
   if (op == NULL)
     return NULL;
   op->expires = expiry_of(s, m);
@@ -97,6 +97,8 @@ static int publish_queued(struct um_session *s, const uvmqtt_message_t *m,
   if (m->qos == 0 && s->state != UM_SESSION_UP &&
       s->config->refuse_offline_qos0)
     return UM_ENOTCONN;
+  if (um_session_need_outbox(s))
+    return UM_ENOMEM;
   struct um_op *op = make_publish(s, m);
   int r = admit(s, op, &victims);
   if (r)
@@ -109,7 +111,7 @@ static int publish_queued(struct um_session *s, const uvmqtt_message_t *m,
 }
 
 static bool road_is_free(const struct um_session *s) {
-  return s->state == UM_SESSION_UP && um_outbox_idle(&s->outbox) &&
+  return s->state == UM_SESSION_UP && um_outbox_idle(s->outbox) &&
          um_send_backlog(s) < UM_OUT_ENOUGH;
 }
 
@@ -167,8 +169,10 @@ int um_session_subscribe(struct um_session *s, uint64_t now,
                          size_t n_properties, uvmqtt_request_cb cb, void *arg,
                          uint64_t *ret_id) {
   s->now = now;
+  if (um_session_need_outbox(s))
+    return UM_ENOMEM;
   struct um_op *op =
-      um_op_subscribe(&s->outbox.pool, filters, n, properties, n_properties);
+      um_op_subscribe(&s->outbox->pool, filters, n, properties, n_properties);
   return ask(s, op, cb, arg, ret_id);
 }
 
@@ -178,8 +182,10 @@ int um_session_unsubscribe(struct um_session *s, uint64_t now,
                            size_t n_properties, uvmqtt_request_cb cb, void *arg,
                            uint64_t *ret_id) {
   s->now = now;
+  if (um_session_need_outbox(s))
+    return UM_ENOMEM;
   struct um_op *op =
-      um_op_unsubscribe(&s->outbox.pool, filters, n, properties, n_properties);
+      um_op_unsubscribe(&s->outbox->pool, filters, n, properties, n_properties);
   return ask(s, op, cb, arg, ret_id);
 }
 

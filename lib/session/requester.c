@@ -290,7 +290,7 @@ static struct um_request *make(struct um_session *s) {
   r->published.completed = on_published;
   r->id = s->next_id++;
   r->asked_at = s->now;
-  um_correlation_write(r->correlation, s->config->seed, r->id);
+  um_correlation_write(r->correlation, s->who->seed, r->id);
   um_list_push(&q->requests, &r->all);
   um_table_put(&q->by_id, &r->by_id, um_hash_number(r->id));
   q->n++;
@@ -299,7 +299,7 @@ static struct um_request *make(struct um_session *s) {
 
 static int hold(struct um_session *s, struct um_request *r,
                 const uvmqtt_message_t *m) {
-  r->held = um_op_publish(&s->outbox.pool, m);
+  r->held = um_op_publish(NULL, m);
   if (r->held == NULL)
     return UM_ENOMEM;
   s->requester->held_bytes += r->held->charge;
@@ -371,7 +371,7 @@ static void on_reply(uvmqtt_t *m, const uvmqtt_message_t *reply, void *arg) {
   struct um_request *r = answered(b, reply);
   (void)m;
   if (r == NULL) {
-    s->counters.late_replies++;
+    um_counters_add(&s->counters, UM_COUNTED_LATE_REPLIES);
   } else {
     um_enquiry_end(s, r);
     um_enquiry_tell(s, r, 0, reply);
@@ -385,7 +385,7 @@ static void on_reply(uvmqtt_t *m, const uvmqtt_message_t *reply, void *arg) {
 /* At QoS 0 the PUBLISH may be in a buffer, where no list has it. */
 static bool is_left(const struct um_session *s, const struct um_request *r) {
   return !r->over && (r->publish_id == 0 ||
-                      um_pending_find(&s->outbox, r->publish_id) == NULL);
+                      um_pending_find(s->outbox, r->publish_id) == NULL);
 }
 
 size_t um_requester_left(const struct um_session *s) {

@@ -16,17 +16,19 @@ static int restore(struct um_session *s) {
   um_list_init(&ops);
   if (!s->restore_due)
     return 0;
-  um_outbox_drop_restores(&s->outbox);
+  if (um_session_need_outbox(s))
+    return UM_ENOMEM;
+  um_outbox_drop_restores(s->outbox);
   um_handlers_restoring(s);
   int r = um_subs_restore(&s->subs, s->version, s->limits.maximum_packet_size,
-                          &s->outbox.pool, &ops);
-  um_outbox_add_first(&s->outbox, &ops);
+                          &s->outbox->pool, &ops);
+  um_outbox_add_first(s->outbox, &ops);
   s->restore_due = r != 0;
   return r;
 }
 
 int um_resume_present(struct um_session *s) {
-  um_outbox_resume(&s->outbox); /* [MQTT-4.4.0-1/both] */
+  um_outbox_resume(s->outbox); /* [MQTT-4.4.0-1/both] */
   if (UM_MUTANT(31)) /* subscribes at each connection, as many programs do */
     s->restore_due = s->subs.n != 0;
   return restore(s);
@@ -53,11 +55,11 @@ static size_t drop_queued(struct um_session *s) {
       !s->have_session || ended_before)
     return 0;
   for (size_t i = 0; i < UM_LANES; i++) {
-    const struct um_list *lane = &s->outbox.queued[i];
+    const struct um_list *lane = &s->outbox->queued[i];
     for (const struct um_list *l = lane->next; l != lane; l = l->next)
       um_withdraw_note(s, op_of(l));
   }
-  return um_outbox_drop_queued(&s->outbox);
+  return um_outbox_drop_queued(s->outbox);
 }
 
 static int status_of_lost(const struct um_session *s) {
@@ -70,19 +72,19 @@ static int status_of_lost(const struct um_session *s) {
 static void note_new_epoch(struct um_session *s, bool fail) {
   struct um_store_op record = {.kind = UM_STORE_NEW_EPOCH};
   um_journal_put(&s->journal, &record);
-  note(s, &s->outbox.released, true);
-  note(s, &s->outbox.rereleases, true);
-  note(s, &s->outbox.sent, fail);
-  note(s, &s->outbox.resends, fail);
+  note(s, &s->outbox->released, true);
+  note(s, &s->outbox->rereleases, true);
+  note(s, &s->outbox->sent, fail);
+  note(s, &s->outbox->resends, fail);
 }
 
 /* [MQTT-3.1.2-4/5], [MQTT-3.1.2-6/311], [MQTT-3.2.2-5/5] */
 void um_resume_forget(struct um_session *s) {
   int status = status_of_lost(s);
   bool held =
-      s->outbox.n_inflight != s->outbox.n_detached || s->inbox.n_open != 0;
+      s->outbox->n_inflight != s->outbox->n_detached || s->inbox.n_open != 0;
   note_new_epoch(s, status != 0);
-  s->lost_messages += um_outbox_session_lost(&s->outbox, status);
+  s->lost_messages += um_outbox_session_lost(s->outbox, status);
   bool dropped = drop_queued(s) != 0;
   s->forgotten = s->forgotten || held || dropped;
   if (!UM_MUTANT(6)) /* swallows messages of the next session */

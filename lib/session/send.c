@@ -13,8 +13,7 @@ static int put(struct um_session *s, struct um_buf *to,
   int r = um_encode(to, s->version, p);
   if (r)
     return r;
-  s->counters.packets_sent++;
-  s->counters.sent[p->type]++;
+  um_counters_packet(&s->counters, UM_SENT, p->type);
   if (to == &s->out) { /* else held back: counts when it is released */
     s->appended += s->out.len - before;
     um_keepalive_sent(&s->keepalive, s->now);
@@ -99,7 +98,7 @@ static uint8_t qos_of(const struct um_op *op) {
 static int rerelease(struct um_session *s, struct um_op *op) {
   int r = um_send_ack(s, UVMQTT_PUBREL, op->pid, 0);
   if (r == 0)
-    um_outbox_released(&s->outbox, op); /* [MQTT-4.6.0-4/both] */
+    um_outbox_released(s->outbox, op); /* [MQTT-4.6.0-4/both] */
   return r;
 }
 
@@ -127,8 +126,8 @@ static int send_once(struct um_session *s, struct um_op *op,
   struct um_receipt receipt = {s->appended, op->id, op->cb, op->arg};
   if (op->cb != NULL)
     um_receipts_push(&s->receipts, &receipt);
-  um_outbox_finish(&s->outbox, op, 0, 0);
-  um_outbox_free(&s->outbox, op);
+  um_outbox_finish(s->outbox, op, 0, 0);
+  um_outbox_free(s->outbox, op);
   return 0;
 }
 
@@ -136,19 +135,19 @@ static int send_tracked(struct um_session *s, struct um_op *op,
                         struct um_packet *p) {
   struct um_store_op record = {
       .kind = UM_STORE_SET_OUT, .seq = op->id, .state = UM_OP_SENT};
-  if (um_outbox_take_id(&s->outbox, op)) /* [MQTT-2.2.1-3/5] */
+  if (um_outbox_take_id(s->outbox, op)) /* [MQTT-2.2.1-3/5] */
     return UM_ENOMEM;
   p->id = record.pid = op->pid;
   if (!is_publish(op)) {
     int r = um_send(s, p);
     if (r == 0)
-      um_outbox_sent(&s->outbox, op);
+      um_outbox_sent(s->outbox, op);
     return r;
   }
   um_journal_put(&s->journal, &record);
   int r = UM_MUTANT(3) ? um_send(s, p) : um_send_guarded(s, p); /* Paho C */
   if (r == 0) {
-    um_outbox_sent(&s->outbox, op);
+    um_outbox_sent(s->outbox, op);
     return 0;
   }
   record.state = op->state; /* it is not on its way after all */
@@ -161,11 +160,11 @@ static bool divide(struct um_session *s, struct um_op *op) {
   struct um_list ops;
   um_list_init(&ops);
   if (op->id != 0 || op->u.subscribe.n < 2 ||
-      um_subs_split(op, &s->outbox.pool, &ops))
+      um_subs_split(op, &s->outbox->pool, &ops))
     return false;
-  um_outbox_finish(&s->outbox, op, 0, 0);
-  um_outbox_free(&s->outbox, op);
-  um_outbox_add_first(&s->outbox, &ops);
+  um_outbox_finish(s->outbox, op, 0, 0);
+  um_outbox_free(s->outbox, op);
+  um_outbox_add_first(s->outbox, &ops);
   return true;
 }
 
@@ -202,7 +201,7 @@ static int send_op(struct um_session *s, struct um_op *op) {
 void um_send_waiting(struct um_session *s) {
   while (s->state == UM_SESSION_UP && !s->halted &&
          um_send_backlog(s) < UM_OUT_ENOUGH) {
-    struct um_op *op = um_outbox_next(&s->outbox, s->limits.receive_maximum);
+    struct um_op *op = um_outbox_next(s->outbox, s->limits.receive_maximum);
     if (op == NULL || send_op(s, op))
       return; /* out of memory, or of ids: later */
   }

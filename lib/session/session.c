@@ -20,20 +20,21 @@
 
 void um_session_init(struct um_session *s,
                      const struct um_session_config *config,
+                     const struct um_identity *who,
                      const struct um_session_events *events, void *up,
-                     struct um_pool *pool) {
+                     struct um_commons *commons) {
   memset(s, 0, sizeof *s);
   s->config = config;
+  s->who = who;
   s->events = events;
   s->up = up;
   um_session_new_server(s);
   s->next_id = 1;
-  s->scratch.from = UM_SERVER;
-  um_buf_init(&s->out, NO_PACKET_MAX, pool);
+  s->commons = commons;
+  um_buf_init(&s->out, NO_PACKET_MAX, &commons->out);
   um_frame_init(&s->frame, s->version, config->maximum_packet_size);
   um_journal_init(&s->journal, events->commit, up, &s->out, NO_PACKET_MAX);
-  um_outbox_init(&s->outbox, config->overflow, config->queue_messages,
-                 config->queue_bytes);
+  s->outbox = um_outbox_none();
   um_inbox_init(&s->inbox);
   um_subs_init(&s->subs);
   um_list_init(&s->due);
@@ -42,7 +43,7 @@ void um_session_init(struct um_session *s,
 void um_session_done(struct um_session *s) {
   um_auth_done(s);
   um_requester_done(s);
-  um_outbox_done(&s->outbox);
+  um_outbox_close(&s->outbox);
   um_inbox_done(&s->inbox);
   um_confirm_done(s);
   um_chunk_done(s);
@@ -52,11 +53,11 @@ void um_session_done(struct um_session *s) {
   um_journal_done(&s->journal);
   um_frame_done(&s->frame);
   um_later_drop(s);
-  um_scratch_done(&s->scratch);
   um_buf_done(&s->out);
   um_alias_in_close(&s->alias_in);
   um_alias_out_close(&s->alias_out);
   um_session_opening(s);
+  um_counters_done(&s->counters);
   um_free(s->response_information);
   um_free(s->assigned_id);
 }
@@ -72,8 +73,27 @@ void um_session_new_server(struct um_session *s) {
   s->silent_ends = 0;
 }
 
+int um_session_need_outbox(struct um_session *s) {
+  const struct um_session_config *c = s->config;
+  bool none = s->outbox == um_outbox_none();
+  int r = um_outbox_open(&s->outbox, c->overflow, c->queue_messages,
+                         c->queue_bytes);
+  if (none && r == 0)
+    s->outbox->ids.last = s->last_pid;
+  return r;
+}
+
+/* Nothing was sent for a Keep Alive: it costs little to begin anew. */
+static void rest_outbox(struct um_session *s) {
+  if (s->auth.request != NULL) /* it joins, and that must not fail */
+    return;
+  if (s->outbox != um_outbox_none())
+    s->last_pid = s->outbox->ids.last;
+  um_outbox_rest(&s->outbox);
+}
+
 const char *um_session_client_id(const struct um_session *s) {
-  return s->assigned_id != NULL ? s->assigned_id : s->config->client_id;
+  return s->assigned_id != NULL ? s->assigned_id : s->who->client_id;
 }
 
 static uint16_t topic_alias_maximum(const struct um_session *s) {
@@ -87,7 +107,7 @@ int um_session_up(struct um_session *s, uint64_t now) {
   s->appended = s->taken = s->ping_end = 0;
   um_session_opening(s);
   um_alias_in_open(&s->alias_in, topic_alias_maximum(s));
-  s->scratch.version = s->frame.version = s->version;
+  s->frame.version = s->version;
   um_frame_limit(&s->frame, s->config->maximum_packet_size);
   um_frame_parts_above(&s->frame, s->config->chunk_threshold);
   int r = um_greet_send(s);
@@ -134,7 +154,7 @@ void um_session_down(struct um_session *s, uint64_t now, int code) {
     um_alias_out_close(&s->alias_out);
   um_inbox_new_connection(&s->inbox);
   um_confirm_new_connection(s);
-  um_outbox_link_down(&s->outbox);
+  um_outbox_link_down(s->outbox);
   um_journal_commit(&s->journal);
 }
 
@@ -199,7 +219,10 @@ static bool may_tell(const struct um_session *s, const struct um_packet *p) {
 
 static int decode(struct um_session *s, struct um_span frame,
                   struct um_packet *ret) {
-  int r = um_decode(frame, &s->scratch, ret);
+  struct um_scratch *scratch = &s->commons->scratch;
+  scratch->version = s->version;
+  scratch->from = UM_SERVER;
+  int r = um_decode(frame, scratch, ret);
   if (s->config->trace)
     um_trace_received(s, frame, ret, r);
   return r == 0 && !may_tell(s, ret) ? UVMQTT_EPROTOCOL : r;
@@ -214,8 +237,7 @@ static int receive_311_connack(struct um_session *s, struct um_span frame) {
 
 static int receive(struct um_session *s, struct um_span frame) {
   struct um_packet p;
-  s->counters.packets_received++;
-  s->counters.received[frame.data[0] >> 4]++;
+  um_counters_packet(&s->counters, UM_RECEIVED, frame.data[0] >> 4);
   if (um_greet_is_311_connack(s, frame))
     return receive_311_connack(s, frame);
   int r = decode(s, frame, &p);
@@ -368,6 +390,7 @@ int um_session_tick(struct um_session *s, uint64_t now) {
   um_requester_tick(s);
   switch (um_keepalive_tick(&s->keepalive, now)) {
   case UM_KEEPALIVE_PING:
+    rest_outbox(s);
     return um_session_ping(s, now);
   case UM_KEEPALIVE_DEAD:
     return fail(s, UVMQTT_EKEEPALIVE);
@@ -379,7 +402,7 @@ int um_session_tick(struct um_session *s, uint64_t now) {
 
 uint64_t um_session_deadline(const struct um_session *s) {
   uint64_t a = um_keepalive_deadline(&s->keepalive);
-  uint64_t b = um_timeouts_deadline(&s->outbox.timeouts);
+  uint64_t b = um_timeouts_deadline(&s->outbox->timeouts);
   uint64_t c = um_requester_deadline(s);
   if (c < b)
     b = c;
@@ -404,7 +427,7 @@ void um_session_halt(struct um_session *s) {
 
 bool um_session_flushed(const struct um_session *s) {
   bool waiting = s->state == UM_SESSION_UP &&
-                 um_outbox_next(&s->outbox, s->limits.receive_maximum) != NULL;
+                 um_outbox_next(s->outbox, s->limits.receive_maximum) != NULL;
   return !waiting && um_send_backlog(s) == 0;
 }
 
@@ -412,18 +435,18 @@ bool um_session_flushed(const struct um_session *s) {
 bool um_session_drained(const struct um_session *s) {
   if (UM_MUTANT(67)) /* leaves at once, whatever is held */
     return true;
-  return s->outbox.n_waiting == 0 && um_requester_left(s) == 0 &&
-         s->outbox.n_inflight == s->outbox.n_detached;
+  return s->outbox->n_waiting == 0 && um_requester_left(s) == 0 &&
+         s->outbox->n_inflight == s->outbox->n_detached;
 }
 
 size_t um_session_left(const struct um_session *s) {
-  return um_pending_count(&s->outbox) + um_requester_left(s);
+  return um_pending_count(s->outbox) + um_requester_left(s);
 }
 
 void um_session_cancel_all(struct um_session *s, int status) {
   um_auth_join(s);
   um_requester_cancel_all(s, status);
-  um_outbox_cancel_all(&s->outbox, status);
+  um_outbox_cancel_all(s->outbox, status);
   um_due_cancel(s, status);
   end_receipts(s, status);
   s->halted = false;

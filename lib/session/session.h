@@ -22,6 +22,8 @@
 #include "session/alias.h"
 #include "session/auth.h"
 #include "session/chunk.h"
+#include "session/commons.h"
+#include "session/counters.h"
 #include "session/filters.h"
 #include "session/inbox.h"
 #include "session/journal.h"
@@ -47,17 +49,25 @@ enum um_session_state {
   UM_SESSION_FAILED,  /* feed or tick gave an error. next: DOWN              */
 };
 
-/* Borrowed for the life of the session; the owner may change values between
- * connections. Strings are checked. */
-struct um_session_config {
+/* Who connects, and what CONNECT tells of it. Borrowed for the life of the
+ * session; the owner may change values between connections. Strings are
+ * checked. */
+struct um_identity {
   const char *client_id;
-  const char *username; /* NULL: none */
-  bool has_password;
-  uvmqtt_bytes_t password;
+  const char *username;         /* NULL: none */
+  uvmqtt_bytes_t password;      /* data is NULL: none */
   const char *auth_method;      /* NULL: none; else events->auth is not NULL */
   const uvmqtt_message_t *will; /* NULL: none */
   const uvmqtt_property_t *properties; /* User Properties of CONNECT */
   size_t n_properties;
+  uint64_t seed; /* random: makes Correlation Data of ours hard to guess */
+  bool withheld; /* this server may know neither user name nor password, method
+                    nor Will */
+};
+
+/* How; many sessions may have the same. Borrowed as well, and not changed but
+ * between connections. */
+struct um_session_config {
   uvmqtt_protocol_t version;
   uvmqtt_session_mode_t mode;
   uvmqtt_session_lost_t lost;
@@ -79,7 +89,6 @@ struct um_session_config {
   bool manual_ack;
   bool trace;
   uint32_t chunk_threshold; /* 0: none is handed out in parts */
-  uint64_t seed; /* random: makes Correlation Data of ours hard to guess */
 };
 
 struct um_session_events {
@@ -107,21 +116,16 @@ struct um_ending {
   char *server_reference; /* with reason 0x9C or 0x9D; NULL: none */
 };
 
-struct um_session_counters {
-  uint64_t packets_sent, packets_received, unknown_acks, duplicates,
-      late_replies;
-  uint64_t sent[16], received[16]; /* by packet type */
-  uint32_t ping_rtt; /* ms, of the latest PINGREQ that was answered */
-};
-
 struct um_session {
   const struct um_session_config *config;
+  const struct um_identity *who;
   const struct um_session_events *events;
   void *up;
   enum um_session_state state;
   bool halted; /* um_session_halt was called inside an event */
   bool paused; /* by the user; holds up nothing before CONNACK */
   uint64_t now;
+  uint16_t last_pid;   /* of an outbox that has gone */
   uint8_t version;     /* spoken or to be tried next; remembered fall-back */
   uint8_t silent_ends; /* connections closed without a byte after CONNECT */
   bool heard;          /* a byte came on this connection */
@@ -138,7 +142,7 @@ struct um_session {
   bool rearm;       /* the deadline moved to a later time worth a timer */
   bool restore_due; /* subscriptions are lost and no ops made for them yet */
   bool high;        /* on_water was told so last */
-  size_t receipts_ended;   /* so many of the oldest are over: with 0 up to */
+  uint32_t receipts_ended; /* so many of the oldest are over: with 0 up to */
   uint64_t receipts_taken; /* here, with this after it: */
   int receipts_status;
   char *assigned_id;          /* by the server, NULL: config's is used */
@@ -150,9 +154,10 @@ struct um_session {
   struct um_buf out; /* ready to be written; the owner empties it */
   struct um_frame frame;
   struct um_buf *later; /* came while paused, not parsed yet; NULL: nothing */
-  struct um_scratch scratch;
+  struct um_commons *commons;
   struct um_journal journal;
-  struct um_outbox outbox;
+  struct um_outbox *outbox; /* um_outbox_none until something is asked for, and
+                               again when nothing was for a Keep Alive */
   struct um_inbox inbox;
   struct um_acklist *unacked; /* manual_ack: of QoS 1, of QoS 2; NULL: not
                                  needed yet */
@@ -168,14 +173,18 @@ struct um_session {
   struct um_alias_in alias_in;
   struct um_alias_out alias_out;
   struct um_ending ending;
-  struct um_session_counters counters;
+  struct um_counters counters;
 };
 
-/* config and events must outlive the session; pool (for out) may be NULL. */
+/* Before anything is put into the outbox: makes it. UM_ENOMEM. */
+int um_session_need_outbox(struct um_session *s);
+
+/* All of these must outlive the session. */
 void um_session_init(struct um_session *s,
                      const struct um_session_config *config,
+                     const struct um_identity *who,
                      const struct um_session_events *events, void *up,
-                     struct um_pool *pool);
+                     struct um_commons *commons);
 /* Frees all; requests still held are forgotten without completion. */
 void um_session_done(struct um_session *s);
 
@@ -279,6 +288,10 @@ int um_session_probe(struct um_session *s, uint64_t now, uint64_t within);
  * Interval 0 unless properties has one. */
 void um_session_leave(struct um_session *s, uint64_t now, uint8_t reason,
                       const uvmqtt_property_t *properties, size_t n_properties);
+/* What may be said of them, NULL for none. */
+static inline const char *um_session_auth_method(const struct um_session *s) {
+  return s->who->withheld ? NULL : s->who->auth_method;
+}
 /* The identifier in use. */
 const char *um_session_client_id(const struct um_session *s);
 /* Is there nothing that could be sent now: not waiting, not in out, not held?

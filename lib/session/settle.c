@@ -7,7 +7,7 @@
 
 /* The first one finished, unless it was asked for only after `limit`. */
 static struct um_op *first_done(const struct um_session *s, uint64_t limit) {
-  const struct um_list *done = &s->outbox.done;
+  const struct um_list *done = &s->outbox->done;
   if (um_list_empty(done))
     return NULL;
   struct um_op *op = um_list_of(done->next, struct um_op, link);
@@ -15,7 +15,7 @@ static struct um_op *first_done(const struct um_session *s, uint64_t limit) {
 }
 
 static struct um_op *first_cut(const struct um_session *s, uint64_t limit) {
-  const struct um_list *cut = &s->outbox.cut;
+  const struct um_list *cut = &s->outbox->cut;
   if (um_list_empty(cut))
     return NULL;
   struct um_op *op = um_list_of(cut->next, struct um_op, also);
@@ -39,7 +39,7 @@ static bool receipt_due(const struct um_session *s, uint64_t limit,
 /* Once for each crossing; in between nothing is due. */
 static bool water_due(const struct um_session *s) {
   const struct um_session_config *c = s->config;
-  uint64_t held = s->outbox.n_bytes;
+  uint64_t held = s->outbox->n_bytes;
   if (c->high_water == 0)
     return false;
   return s->high ? held <= c->low_water : held >= c->high_water;
@@ -56,7 +56,7 @@ static void give_up(struct um_session *s) {
   if (UM_MUTANT(72)) /* what is held waits for ever */
     return;
   um_requester_cancel_all(s, UVMQTT_ESTORE);
-  um_outbox_cancel_all(&s->outbox, UVMQTT_ESTORE);
+  um_outbox_cancel_all(s->outbox, UVMQTT_ESTORE);
 }
 
 bool um_session_unsettled(const struct um_session *s) {
@@ -100,7 +100,7 @@ static void deliver_op(struct um_session *s, struct um_op *op) {
   void *arg = op->arg;
   if (is_restore(op))
     tell_unrestored(s, op);
-  um_outbox_free(&s->outbox, op);
+  um_outbox_free(s->outbox, op);
   um_inner_complete(s, cb, arg, &result);
 }
 

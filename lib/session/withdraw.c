@@ -21,7 +21,7 @@ void um_withdraw(struct um_session *s, struct um_op *op, int status) {
   um_withdraw_note(s, op);
   if (op->id == 0)
     forget_subscriptions(s, op);
-  um_outbox_finish(&s->outbox, op, status, 0);
+  um_outbox_finish(s->outbox, op, status, 0);
 }
 
 void um_withdraw_late(struct um_session *s, struct um_op *op) {
@@ -34,16 +34,16 @@ void um_withdraw_late(struct um_session *s, struct um_op *op) {
  * message under its id could be taken for it. */
 static void end_sent(struct um_session *s, struct um_op *op) {
   if (s->state == UM_SESSION_UP && !op->overdue)
-    um_outbox_put_off(&s->outbox, op, s->now + 1);
+    um_outbox_put_off(s->outbox, op, s->now + 1);
   else if (UM_MUTANT(64)) /* its id is free while the server has it */
     um_withdraw(s, op, UM_ETIMEDOUT);
   else
-    um_outbox_detach(&s->outbox, op, UM_ETIMEDOUT);
+    um_outbox_detach(s->outbox, op, UM_ETIMEDOUT);
 }
 
 void um_withdraw_due(struct um_session *s) {
   struct um_op *op;
-  while ((op = um_timeouts_first(&s->outbox.timeouts)) != NULL &&
+  while ((op = um_timeouts_first(&s->outbox->timeouts)) != NULL &&
          op->due <= s->now)
     if (op->state == UM_OP_QUEUED)
       um_withdraw_late(s, op);
@@ -59,7 +59,7 @@ static bool in_out(const struct um_receipts *r, uint64_t id) {
 }
 
 int um_session_cancel(struct um_session *s, uint64_t now, uint64_t id) {
-  struct um_op *op = um_pending_find(&s->outbox, id);
+  struct um_op *op = um_pending_find(s->outbox, id);
   s->now = now;
   if (op == NULL && um_requester_cancel(s, id) == 0)
     return 0;
@@ -68,7 +68,7 @@ int um_session_cancel(struct um_session *s, uint64_t now, uint64_t id) {
   if (op->state == UM_OP_QUEUED || UM_MUTANT(63)) /* sent, and its id free */
     um_withdraw(s, op, UM_ECANCELED);
   else
-    um_outbox_detach(&s->outbox, op, UM_ECANCELED);
+    um_outbox_detach(s->outbox, op, UM_ECANCELED);
   um_journal_commit(&s->journal);
   return 0;
 }

@@ -6,19 +6,19 @@
 
 enum { LONGEST_HEADER = 5 };
 
-void um_frame_init(struct um_frame *f, uint8_t version, size_t max_packet) {
-  *f = (struct um_frame){.version = version, .parts_above = SIZE_MAX};
+void um_frame_init(struct um_frame *f, uint8_t version, uint32_t max_packet) {
+  *f = (struct um_frame){.version = version, .parts_above = UINT32_MAX};
   um_buf_init(&f->rest, 0, NULL);
   um_frame_limit(f, max_packet);
 }
 
-void um_frame_limit(struct um_frame *f, size_t max_packet) {
+void um_frame_limit(struct um_frame *f, uint32_t max_packet) {
   f->max_packet = max_packet;
   f->rest.max = max_packet < LONGEST_HEADER ? LONGEST_HEADER : max_packet;
 }
 
 void um_frame_done(struct um_frame *f) {
-  size_t parts_above = f->parts_above;
+  uint32_t parts_above = f->parts_above;
   um_buf_done(&f->rest);
   um_frame_init(f, f->version, f->max_packet);
   f->parts_above = parts_above;
@@ -28,8 +28,8 @@ void um_frame_reset(struct um_frame *f) {
   um_frame_done(f);
 }
 
-void um_frame_parts_above(struct um_frame *f, size_t bytes) {
-  f->parts_above = bytes == 0 ? SIZE_MAX : bytes;
+void um_frame_parts_above(struct um_frame *f, uint32_t bytes) {
+  f->parts_above = bytes == 0 ? UINT32_MAX : bytes;
 }
 
 void um_frame_push(struct um_frame *f, uint8_t *data, size_t len) {
@@ -150,7 +150,7 @@ static int gather_head(struct um_frame *f, struct um_span *ret) {
       return err;
   }
   if (r == HEAD) {
-    f->payload_left = ret->len - need;
+    f->payload_left = (uint32_t)(ret->len - need);
     ret->len = need;
   }
   return r;
@@ -192,7 +192,7 @@ static int next_part(struct um_frame *f, struct um_span *ret) {
     return 0;
   *ret = (struct um_span){f->chunk, n, 0};
   skip(f, n);
-  f->payload_left -= n;
+  f->payload_left -= (uint32_t)n;
   f->handed_out = f->payload_left == 0;
   return UM_FRAME_PART;
 }

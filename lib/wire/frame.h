@@ -20,26 +20,26 @@ enum { UM_FRAME_PACKET = 1, UM_FRAME_HEAD, UM_FRAME_PART };
 
 struct um_frame {
   struct um_buf rest; /* a fragment: the beginning of one packet */
-  uint8_t version;    /* overlong lengths are malformed in 5.0 only */
-  size_t max_packet;  /* of a whole packet, header included */
   uint8_t *chunk;     /* what is left of the chunk being read */
   size_t chunk_len;
-  bool handed_out;     /* the fragment became the packet last returned */
-  size_t parts_above;  /* payloads that are cut; SIZE_MAX: none */
-  size_t payload_left; /* behind a header handed out; 0: not in parts */
+  uint32_t max_packet;   /* of a whole packet, header included */
+  uint32_t parts_above;  /* payloads that are cut; UINT32_MAX: none */
+  uint32_t payload_left; /* behind a header handed out; 0: not in parts */
+  uint8_t version;       /* overlong lengths are malformed in 5.0 only */
+  bool handed_out;       /* the fragment became the packet last returned */
 };
 
-void um_frame_init(struct um_frame *f, uint8_t version, size_t max_packet);
+void um_frame_init(struct um_frame *f, uint8_t version, uint32_t max_packet);
 
 /* From the next packet on; max_packet may be less than a header has. */
-void um_frame_limit(struct um_frame *f, size_t max_packet);
+void um_frame_limit(struct um_frame *f, uint32_t max_packet);
 void um_frame_done(struct um_frame *f);
 void um_frame_reset(struct um_frame *f); /* new connection: forgets all */
 
 /* Payloads over `bytes` come in parts from the next packet on; 0: none. What is
  * held whole is then at most `bytes` and UM_FRAME_HEAD_MAX; a larger packet,
  * or a larger header of one in parts, is UVMQTT_ETOOBIG. */
-void um_frame_parts_above(struct um_frame *f, size_t bytes);
+void um_frame_parts_above(struct um_frame *f, uint32_t bytes);
 
 /* Hands in a chunk. It must stay in place, and may be overwritten in place by
  * decoding, until um_frame_next has returned 0 or an error. */

@@ -511,7 +511,7 @@ static bool holds(const void *p, size_t len) {
 
 static bool left_behind(void) {
   const struct um_buf *out = &r.g.m->session.out;
-  const struct um_pool *pool = &r.g.m->loop->pool;
+  const struct um_pool *pool = &r.g.m->loop->commons.out;
   cr_assert(out->data != NULL || pool->block != NULL);
   return holds(out->data, out->cap) || holds(pool->block, pool->size);
 }

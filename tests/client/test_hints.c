@@ -51,12 +51,48 @@ Test(hints, a_code_may_mean_different_things_in_different_phases) {
       {UV_EOF, UVMQTT_PHASE_WEBSOCKET, "during the WebSocket handshake"},
       {UV_EOF, UVMQTT_PHASE_PROXY, "the proxy closed"},
       {UV_ECONNREFUSED, UVMQTT_PHASE_CONNECT, "nothing listens"},
-      {UV_ECONNREFUSED, UVMQTT_PHASE_PROXY, "of the proxy"},
+      {UV_ENODEV, UVMQTT_PHASE_RESOLVE, "no such interface"},
+      {UV_EPIPE, UVMQTT_PHASE_ONLINE, "closed the connection"},
       {UV_EMFILE, UVMQTT_PHASE_CONNECT, "ulimit"},
   };
   for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
     expect((struct um_hint_facts){.code = rows[i].code, .phase = rows[i].phase},
            rows[i].part);
+}
+
+Test(hints, who_was_not_reached_is_named) {
+  static const struct {
+    int code;
+    enum um_hint_peer peer;
+    uvmqtt_phase_t phase;
+    const char *part;
+  } rows[] = {
+      {UV_ECONNREFUSED, UM_HINT_PROXY, UVMQTT_PHASE_CONNECT, "of the proxy"},
+      {UV_ETIMEDOUT, UM_HINT_PROXY, UVMQTT_PHASE_CONNECT, "the proxy"},
+      {UV_EAI_NONAME, UM_HINT_PROXY, UVMQTT_PHASE_RESOLVE, "of the proxy"},
+      {UV_EAI_NODATA, UM_HINT_PROXY, UVMQTT_PHASE_RESOLVE, "of the proxy"},
+      {UV_ENETUNREACH, UM_HINT_PROXY, UVMQTT_PHASE_CONNECT, "no network"},
+      {UV_EOF, UM_HINT_PROXY, UVMQTT_PHASE_ONLINE, "the server closed"},
+      {UV_ENOENT, UM_HINT_SOCKET, UVMQTT_PHASE_CONNECT, "this path"},
+      {UV_EACCES, UM_HINT_SOCKET, UVMQTT_PHASE_CONNECT, "no permission"},
+      {UV_EPROTOTYPE, UM_HINT_SOCKET, UVMQTT_PHASE_CONNECT, "another kind"},
+      {UV_ECONNREFUSED, UM_HINT_SOCKET, UVMQTT_PHASE_CONNECT, "this socket"},
+      {UV_ETIMEDOUT, UM_HINT_SOCKET, UVMQTT_PHASE_CONNECT, "this socket"},
+  };
+  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+    expect((struct um_hint_facts){.code = rows[i].code,
+                                  .peer = rows[i].peer,
+                                  .phase = rows[i].phase},
+           rows[i].part);
+}
+
+Test(hints, a_signature_that_does_not_come_is_not_the_servers_fault) {
+  struct um_hint_facts facts = {.code = UV_ETIMEDOUT,
+                                .phase = UVMQTT_PHASE_WEBSOCKET,
+                                .unsigned_yet = true};
+  expect(facts, "on_ws_headers");
+  facts.code = UV_ECONNRESET;
+  expect(facts, "during the WebSocket handshake");
 }
 
 /* What becomes of a request, or is said at the call, ends no attempt. */
@@ -253,6 +289,16 @@ Test(hints, replies_on_the_way_are_understood_in_their_phase) {
                "says the proxy");
   expect_fault((struct um_fault){.status = 502, .alert = -1},
                UVMQTT_PHASE_WEBSOCKET, "broker behind it");
+  expect_fault((struct um_fault){.status = 101, .alert = -1},
+               UVMQTT_PHASE_WEBSOCKET, ".ws_any_subprotocol");
+  expect_fault((struct um_fault){.status = 403, .alert = -1},
+               UVMQTT_PHASE_PROXY, "not allow");
+  expect_fault((struct um_fault){.status = 404, .alert = -1},
+               UVMQTT_PHASE_PROXY, "may be a web server");
+  expect_fault((struct um_fault){.status = 501, .alert = -1},
+               UVMQTT_PHASE_PROXY, "no tunnels");
+  expect_fault((struct um_fault){.status = 502, .alert = -1},
+               UVMQTT_PHASE_PROXY, "not reach the server");
 }
 
 /* The longest of others' words fits, and without memory there is still one. */

@@ -22,29 +22,29 @@ Test(options, every_default_is_the_documented_one) {
   struct um_options r;
   read_ok(&o, &r);
   cr_expect_eq(r.url.port, 1883);
-  cr_expect_eq(r.config.version, UVMQTT_VERSION_ANY);
-  cr_expect_eq(r.config.mode, UVMQTT_SESSION_KEEP);
-  cr_expect_eq(r.config.lost, UVMQTT_LOST_REPUBLISH);
-  cr_expect_eq(r.config.session_expiry, 300);
-  cr_expect_eq(r.config.keep_alive, 60);
-  cr_expect_eq(r.config.receive_maximum, 64);
-  cr_expect_eq(r.config.maximum_packet_size, 1024 * 1024);
-  cr_expect_eq(r.config.topic_alias_maximum, 0);
-  cr_expect_eq(r.config.topic_alias_out, 64);
-  cr_expect_not(r.config.request_response_information);
-  cr_expect_not(r.config.no_problem_information);
-  cr_expect_eq(r.config.queue_messages, 10000);
-  cr_expect_eq(r.config.queue_bytes, 64 * 1024 * 1024);
-  cr_expect_not(r.config.drop_properties);
-  cr_expect_not(r.plain_credentials);
-  cr_expect(r.config.username == NULL && !r.config.has_password);
-  cr_expect(r.config.will == NULL && r.config.n_properties == 0);
-  cr_expect_eq(r.connect_timeout, 30000);
-  cr_expect_eq(r.address_timeout, 10000);
-  cr_expect_eq(r.reconnect_min, 1000);
-  cr_expect_eq(r.reconnect_max, 60000);
-  cr_expect_eq(r.reconnect_stable, 10000);
-  cr_expect(r.reconnect);
+  cr_expect_eq(r.shared->config.version, UVMQTT_VERSION_ANY);
+  cr_expect_eq(r.shared->config.mode, UVMQTT_SESSION_KEEP);
+  cr_expect_eq(r.shared->config.lost, UVMQTT_LOST_REPUBLISH);
+  cr_expect_eq(r.shared->config.session_expiry, 300);
+  cr_expect_eq(r.shared->config.keep_alive, 60);
+  cr_expect_eq(r.shared->config.receive_maximum, 64);
+  cr_expect_eq(r.shared->config.maximum_packet_size, 1024 * 1024);
+  cr_expect_eq(r.shared->config.topic_alias_maximum, 0);
+  cr_expect_eq(r.shared->config.topic_alias_out, 64);
+  cr_expect_not(r.shared->config.request_response_information);
+  cr_expect_not(r.shared->config.no_problem_information);
+  cr_expect_eq(r.shared->config.queue_messages, 10000);
+  cr_expect_eq(r.shared->config.queue_bytes, 64 * 1024 * 1024);
+  cr_expect_not(r.shared->config.drop_properties);
+  cr_expect_not(r.shared->plain_credentials);
+  cr_expect(r.who.username == NULL && r.who.password.data == NULL);
+  cr_expect(r.who.will == NULL && r.who.n_properties == 0);
+  cr_expect_eq(r.shared->connect_timeout, 30000);
+  cr_expect_eq(r.shared->address_timeout, 10000);
+  cr_expect_eq(r.shared->reconnect_min, 1000);
+  cr_expect_eq(r.shared->reconnect_max, 60000);
+  cr_expect_eq(r.shared->reconnect_stable, 10000);
+  cr_expect(r.shared->reconnect);
   um_options_done(&r);
 }
 
@@ -74,29 +74,30 @@ Test(options, given_values_are_taken) {
                         .plain_credentials = true};
   struct um_options r;
   read_ok(&o, &r);
-  cr_expect_str_eq(r.config.client_id, "me");
-  cr_expect_str_eq(r.config.username, "a");
-  cr_expect_eq(r.config.password.len, 1);
-  cr_expect_eq(memcmp(r.config.password.data, "b", 1), 0);
-  cr_expect_eq(r.config.version, UVMQTT_VERSION_5);
-  cr_expect_eq(r.config.mode, UVMQTT_SESSION_RESUME);
-  cr_expect_eq(r.config.lost, UVMQTT_LOST_FAIL);
-  cr_expect_eq(r.config.session_expiry, UVMQTT_FOREVER);
-  cr_expect_eq(r.config.keep_alive, 65535);
-  cr_expect_eq(r.config.receive_maximum, 65535);
-  cr_expect_eq(r.config.maximum_packet_size, UINT32_MAX);
-  cr_expect_eq(r.config.topic_alias_maximum, 65535);
-  cr_expect_eq(r.config.topic_alias_out, 65535);
-  cr_expect(r.config.request_response_information);
-  cr_expect(r.config.no_problem_information);
-  cr_expect_eq(r.config.queue_messages, 1);
-  cr_expect_eq(r.config.queue_bytes, 2);
-  cr_expect_eq(r.connect_timeout, 3);
-  cr_expect_eq(r.address_timeout, 4);
-  cr_expect_eq(r.reconnect_min, 5);
-  cr_expect_eq(r.reconnect_max, UINT32_MAX);
-  cr_expect_eq(r.reconnect_stable, 7);
-  cr_expect(r.config.drop_properties && r.plain_credentials && r.reconnect);
+  cr_expect_str_eq(r.who.client_id, "me");
+  cr_expect_str_eq(r.who.username, "a");
+  cr_expect_eq(r.who.password.len, 1);
+  cr_expect_eq(memcmp(r.who.password.data, "b", 1), 0);
+  cr_expect_eq(r.shared->config.version, UVMQTT_VERSION_5);
+  cr_expect_eq(r.shared->config.mode, UVMQTT_SESSION_RESUME);
+  cr_expect_eq(r.shared->config.lost, UVMQTT_LOST_FAIL);
+  cr_expect_eq(r.shared->config.session_expiry, UVMQTT_FOREVER);
+  cr_expect_eq(r.shared->config.keep_alive, 65535);
+  cr_expect_eq(r.shared->config.receive_maximum, 65535);
+  cr_expect_eq(r.shared->config.maximum_packet_size, UINT32_MAX);
+  cr_expect_eq(r.shared->config.topic_alias_maximum, 65535);
+  cr_expect_eq(r.shared->config.topic_alias_out, 65535);
+  cr_expect(r.shared->config.request_response_information);
+  cr_expect(r.shared->config.no_problem_information);
+  cr_expect_eq(r.shared->config.queue_messages, 1);
+  cr_expect_eq(r.shared->config.queue_bytes, 2);
+  cr_expect_eq(r.shared->connect_timeout, 3);
+  cr_expect_eq(r.shared->address_timeout, 4);
+  cr_expect_eq(r.shared->reconnect_min, 5);
+  cr_expect_eq(r.shared->reconnect_max, UINT32_MAX);
+  cr_expect_eq(r.shared->reconnect_stable, 7);
+  cr_expect(r.shared->config.drop_properties && r.shared->plain_credentials &&
+            r.shared->reconnect);
   um_options_done(&r);
 }
 
@@ -107,27 +108,10 @@ Test(options, off_says_none_where_zero_says_default) {
       .reconnect_max = UVMQTT_OFF, .topic_alias_out = UVMQTT_OFF};
   struct um_options r;
   read_ok(&o, &r);
-  cr_expect_eq(r.config.topic_alias_out, 0);
-  cr_expect_eq(r.config.keep_alive, 0);
-  cr_expect_eq(r.config.session_expiry, 0);
-  cr_expect_not(r.reconnect);
-  um_options_done(&r);
-}
-
-/* What a server that may not know them is told of the secrets. */
-Test(options, lends_user_name_password_and_will_or_none_of_them) {
-  uvmqtt_message_t will = {.topic = "w"};
-  uvmqtt_options_t o = {UVMQTT_OPTIONS_INIT, .url = "mqtt://a:b@h",
-                        .will = &will};
-  struct um_options r;
-  read_ok(&o, &r);
-  um_options_lend(&r, false);
-  cr_expect(r.config.username == NULL && r.config.will == NULL);
-  cr_expect(!r.config.has_password && r.config.password.data == NULL);
-  um_options_lend(&r, true);
-  cr_expect_str_eq(r.config.username, "a");
-  cr_expect(r.config.has_password && r.config.password.len == 1);
-  cr_expect_str_eq(r.config.will->topic, "w");
+  cr_expect_eq(r.shared->config.topic_alias_out, 0);
+  cr_expect_eq(r.shared->config.keep_alive, 0);
+  cr_expect_eq(r.shared->config.session_expiry, 0);
+  cr_expect_not(r.shared->reconnect);
   um_options_done(&r);
 }
 
@@ -136,9 +120,9 @@ Test(options, username_and_password_win_over_those_in_the_url) {
                         .username = "x", .password = {"y\0z", 3}};
   struct um_options r;
   read_ok(&o, &r);
-  cr_expect_str_eq(r.config.username, "x");
-  cr_expect_eq(r.config.password.len, 3);
-  cr_expect_eq(memcmp(r.config.password.data, "y\0z", 3), 0);
+  cr_expect_str_eq(r.who.username, "x");
+  cr_expect_eq(r.who.password.len, 3);
+  cr_expect_eq(memcmp(r.who.password.data, "y\0z", 3), 0);
   um_options_done(&r);
 }
 
@@ -147,8 +131,8 @@ Test(options, an_empty_password_is_a_password) {
                         .password = {"", 0}};
   struct um_options r;
   read_ok(&o, &r);
-  cr_expect(r.config.has_password);
-  cr_expect_eq(r.config.password.len, 0);
+  cr_expect(r.who.password.data != NULL);
+  cr_expect_eq(r.who.password.len, 0);
   um_options_done(&r);
 }
 
@@ -159,10 +143,10 @@ Test(options, a_random_client_id_is_short_and_differs) {
   struct um_options a, b;
   read_ok(&o, &a);
   read_ok(&o, &b);
-  cr_expect_eq(strncmp(a.config.client_id, "uvmqtt-", 7), 0);
-  cr_expect(strlen(a.config.client_id) <= 23);
-  cr_expect(strlen(a.config.client_id) >= 7 + 12);
-  cr_expect_str_neq(a.config.client_id, b.config.client_id);
+  cr_expect_eq(strncmp(a.who.client_id, "uvmqtt-", 7), 0);
+  cr_expect(strlen(a.who.client_id) <= 23);
+  cr_expect(strlen(a.who.client_id) >= 7 + 12);
+  cr_expect_str_neq(a.who.client_id, b.who.client_id);
   um_options_done(&a);
   um_options_done(&b);
 }
@@ -173,10 +157,10 @@ Test(options, a_shorter_struct_of_older_headers_is_read_as_far_as_it_goes) {
   o.size = offsetof(uvmqtt_options_t, username);
   struct um_options r;
   read_ok(&o, &r);
-  cr_expect_str_eq(r.config.client_id, "id");
-  cr_expect(r.config.username == NULL);
-  cr_expect_eq(r.config.keep_alive, 60);
-  cr_expect_eq(r.reconnect_stable, 10000);
+  cr_expect_str_eq(r.who.client_id, "id");
+  cr_expect(r.who.username == NULL);
+  cr_expect_eq(r.shared->config.keep_alive, 60);
+  cr_expect_eq(r.shared->reconnect_stable, 10000);
   um_options_done(&r);
 }
 
@@ -293,8 +277,8 @@ Test(options, authentication_methods) {
   uvmqtt_options_t given = {UVMQTT_OPTIONS_INIT, URL, .auth_method = "SCRAM",
                             .on_auth = never};
   read_ok(&given, &r);
-  cr_expect_str_eq(r.config.auth_method, "SCRAM");
-  cr_expect_neq(r.config.auth_method, given.auth_method);
+  cr_expect_str_eq(r.who.auth_method, "SCRAM");
+  cr_expect_neq(r.who.auth_method, given.auth_method);
   um_options_done(&r);
   int result = UV_ENOMEM;
   for (uint64_t n = 1; result != 0; n++) {

@@ -1,7 +1,5 @@
-/* URLs, options and calls about the way to the server, and what a client makes
+/* Options and calls about the way to the server, and what a client makes
  * of a WebSocket server and of a proxy that are played here. */
-#include "client/url.h"
-
 #include "net/ws_accept.h"
 #include "rig.h"
 #include "support/suite.h"
@@ -10,101 +8,7 @@
 
 SUITE(way);
 
-/* URLs. */
-
-static const struct {
-  const char *text;
-  enum um_transport transport;
-  const char *host;
-  uint16_t port;
-  const char *path;
-} good[] = {
-    {"ws://h", UM_TRANSPORT_WS, "h", 80, "/mqtt"},
-    {"ws://h/", UM_TRANSPORT_WS, "h", 80, "/"},
-    {"ws://h:8080/a/b?c=d@e", UM_TRANSPORT_WS, "h", 8080, "/a/b?c=d@e"},
-    {"ws://[::1]/x", UM_TRANSPORT_WS, "::1", 80, "/x"},
-    {"ws://u:p@h/x%20y", UM_TRANSPORT_WS, "h", 80, "/x%20y"},
-    {"wss://h", UM_TRANSPORT_WSS, "h", 443, "/mqtt"},
-    {"wss://h:1/x/", UM_TRANSPORT_WSS, "h", 1, "/x/"},
-    {"unix:///run/m.sock", UM_TRANSPORT_UNIX, "/run/m.sock", 0, NULL},
-    {"unix:/run/m.sock", UM_TRANSPORT_UNIX, "/run/m.sock", 0, NULL},
-    {"unix:///a%20b/", UM_TRANSPORT_UNIX, "/a b/", 0, NULL},
-    {"unix:@name", UM_TRANSPORT_UNIX, "@name", 0, NULL},
-    {"mqtt://h/", UM_TRANSPORT_TCP, "h", 1883, NULL},
-};
-
-static bool same(const char *a, const char *b) {
-  return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
-}
-
-Test(way, urls_are_taken_apart) {
-  for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
-    struct um_url u;
-    cr_assert_eq(um_url_parse(good[i].text, &u), 0, "%s", good[i].text);
-    cr_expect_eq(u.transport, good[i].transport, "%s", good[i].text);
-    cr_expect_str_eq(u.host, good[i].host, "%s", good[i].text);
-    cr_expect_eq(u.port, good[i].port, "%s", good[i].text);
-    cr_expect(same(u.path, good[i].path), "%s: %s", good[i].text, u.path);
-    um_url_done(&u);
-  }
-}
-
-Test(way, other_urls_are_refused) {
-  static const struct {
-    const char *text;
-    int code;
-  } bad[] = {
-      {"ws://", UVMQTT_EURL},       {"ws:///x", UVMQTT_EURL},
-      {"ws://h?x", UVMQTT_EURL},    {"ws://h/a b", UVMQTT_EURL},
-      {"ws://h/#x", UVMQTT_EURL},   {"ws://h/\r\nA: b", UVMQTT_EURL},
-      {"ws://h:0/", UVMQTT_EURL},   {"ws:h", UVMQTT_EURL},
-      {"wsx://h", UVMQTT_EURL},     {"unix:", UVMQTT_EPATH},
-      {"unix://", UVMQTT_EPATH},    {"unix://run/x", UVMQTT_EPATH},
-      {"unix:@", UVMQTT_EPATH},     {"unix:x", UVMQTT_EPATH},
-      {"unix:///%zz", UVMQTT_EURL}, {"unix:///a%00b", UVMQTT_EURL},
-      {"socks5h://h", UVMQTT_EURL}, {"http://h", UVMQTT_EURL},
-  };
-  struct um_url u;
-  for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
-    cr_expect_eq(um_url_parse(bad[i].text, &u), bad[i].code, "%s", bad[i].text);
-}
-
-Test(way, a_redirect_keeps_transport_and_path) {
-  struct um_url from, to;
-  cr_assert_eq(um_url_parse("ws://h:81/a?b", &from), 0);
-  cr_assert_eq(um_url_elsewhere(&from, "x:82 y", &to), 0);
-  cr_assert_eq(to.transport, UM_TRANSPORT_WS);
-  cr_assert_str_eq(to.host, "x");
-  cr_assert_eq(to.port, 82);
-  cr_assert_str_eq(to.path, "/a?b");
-  um_url_done(&from);
-  um_url_done(&to);
-  cr_assert_eq(um_url_parse("unix:/x", &from), 0);
-  cr_assert_eq(um_url_elsewhere(&from, "x:82", &to), UVMQTT_EURL);
-  um_url_done(&from);
-}
-
-Test(way, proxies_are_taken_apart) {
-  struct um_url u;
-  enum um_proxy_kind kind = UM_PROXY_HTTP;
-  cr_assert_eq(um_url_parse_proxy("socks5h://u%40:p%3A@h", &u, &kind), 0);
-  cr_assert_eq(kind, UM_PROXY_SOCKS5);
-  cr_assert_str_eq(u.host, "h");
-  cr_assert_eq(u.port, 1080);
-  cr_assert_str_eq(u.username, "u@");
-  cr_assert_str_eq(u.password, "p:");
-  um_url_done(&u);
-  cr_assert_eq(um_url_parse_proxy("socks5://h:1", &u, &kind), 0);
-  cr_assert_eq(kind, UM_PROXY_SOCKS5_LOCAL);
-  cr_assert_eq(u.port, 1);
-  um_url_done(&u);
-  cr_assert_eq(um_url_parse_proxy("http://[::1]:3128/", &u, &kind), 0);
-  cr_assert_eq(kind, UM_PROXY_HTTP);
-  cr_assert_str_eq(u.host, "::1");
-  cr_assert_eq(u.port, 3128);
-  cr_assert_null(u.username);
-  um_url_done(&u);
-}
+/* Options. */
 
 /* W08 and others: wrong at the call. */
 Test(way, options_that_cannot_work_are_refused) {
@@ -129,6 +33,7 @@ Test(way, options_that_cannot_work_are_refused) {
       {UVMQTT_EURL, {.url = "mqtt://h", .proxy = "ftp://h"}},
       {UVMQTT_EURL, {.url = "mqtt://h", .proxy = "http://"}},
       {UVMQTT_EURL, {.url = "mqtt://h", .proxy = "http://h:x"}},
+      {UVMQTT_EURL, {.url = "mqtt://h", .proxy = "http://good/@evil"}},
       {UVMQTT_EURL, {.url = "mqtt://h", .proxy = "socks5h://:p@h"}},
       {UVMQTT_EURL, {.url = "mqtt://h", .proxy = login}},
       {UVMQTT_EPATH, {.url = path}},
@@ -250,6 +155,29 @@ Test(way, headers_may_come_later_and_are_checked) {
   end(&r);
 }
 
+/* 32,000 bytes of lines, both in the options and in the answer, and no more. */
+Test(way, headers_may_be_long_but_not_endless) {
+  static char longest[31996]; /* with "A: ", CR LF */
+  static char longer[31997];
+  const uvmqtt_header_t fits = {"A", longest}, over = {"A", longer};
+  struct rig r;
+  uvmqtt_options_t o = asking(sign_later);
+  memset(longest, 'x', sizeof longest - 1);
+  memset(longer, 'x', sizeof longer - 1);
+  begin(&r);
+  o.ws_headers = &over;
+  o.n_ws_headers = 1;
+  o.url = "ws://h";
+  cr_assert_eq(guest_try(&r, &r.g, &o), UVMQTT_EHEADER);
+  o.ws_headers = &fits;
+  go(&r, "ws", &o);
+  UNTIL(&r, asked == 1);
+  cr_assert_eq(uvmqtt_ws_headers(r.g.m, &over, 1), UVMQTT_EHEADER);
+  cr_assert_eq(uvmqtt_ws_headers(r.g.m, &fits, 1), 0);
+  UNTIL(&r, said.len > 64000 && heard("x\r\n\r\n"));
+  end(&r);
+}
+
 Test(way, without_headers_the_attempt_fails) {
   struct rig r;
   uvmqtt_options_t o = asking(fail_at_once);
@@ -279,6 +207,7 @@ Test(way, a_question_is_void_after_the_time_out) {
   UNTIL(&r, r.g.n[DISCONNECTED] == 1);
   cr_assert_eq(r.g.error.code, UV_ETIMEDOUT);
   cr_assert_eq(r.g.error.phase, UVMQTT_PHASE_WEBSOCKET);
+  cr_assert_not_null(strstr(r.g.error.hint, "on_ws_headers"));
   cr_assert_eq(uvmqtt_ws_headers(r.g.m, NULL, 0), UV_EALREADY);
   end(&r);
 }
@@ -392,4 +321,30 @@ Test(way, what_a_proxy_refuses_is_told_with_its_phase) {
   cr_assert_eq(r.g.error.phase, UVMQTT_PHASE_PROXY);
   cr_assert_null(strstr(r.g.log, "secret"));
   end(&r);
+}
+
+/* Who was not reached is named. */
+
+static void fails(const char *url, const char *proxy, int code,
+                  const char *hint) {
+  struct rig r;
+  uvmqtt_options_t o = {UVMQTT_OPTIONS_INIT, .url = url, .proxy = proxy,
+                        .reconnect_min = 60000};
+  rig_open(&r);
+  guest_open(&r, &r.g, &o);
+  cr_assert_eq(guest_connect(&r.g), 0);
+  UNTIL(&r, r.g.n[DISCONNECTED] == 1);
+  cr_expect_eq(r.g.error.code, code, "%s", uvmqtt_err_name(r.g.error.code));
+  cr_expect_eq(r.g.error.phase, UVMQTT_PHASE_CONNECT);
+  cr_expect_not_null(strstr(r.g.error.hint, hint), "%s", r.g.error.hint);
+  rig_close(&r);
+}
+
+Test(way, what_was_not_reached_is_named) {
+  fails("mqtt://127.0.0.1:1", NULL, UV_ECONNREFUSED, "this address and port");
+  fails("mqtt://127.0.0.1:9", "http://127.0.0.1:1", UV_ECONNREFUSED,
+        "of the proxy");
+  fails("unix:/dev/null/x", NULL, UV_ENOTDIR, "no socket at this path");
+  fails("unix:/nowhere/x", NULL, UV_ENOENT, "no socket at this path");
+  fails("unix:/dev/null", NULL, UV_ECONNREFUSED, "at this socket");
 }

@@ -233,8 +233,7 @@ static void fails(struct host *h, struct place *at, const char *url,
 }
 
 /* Each wrong in a way of its own: no such server, bad login, no proxy. */
-static void refused_by(struct host *h, const char *name, const char *scheme,
-                       int login) {
+static void refused_by(struct host *h, const char *name, const char *scheme) {
   struct place at;
   struct proxy proxy;
   char bad[64], gone[64];
@@ -243,19 +242,18 @@ static void refused_by(struct host *h, const char *name, const char *scheme,
   snprintf(bad, sizeof bad, "%s://user:wrong@127.0.0.1:%s", scheme,
            strrchr(proxy.url, ':') + 1);
   snprintf(gone, sizeof gone, "mqtt://127.0.0.1:%u", site_free_port());
-  fails(h, &at, at.b.url, bad, login);
+  fails(h, &at, at.b.url, bad, UVMQTT_EPROXYAUTH);
   fails(h, &at, gone, proxy.url, UVMQTT_EPROXY);
   close_proxy(h, &proxy);
   close_place(h, &at);
 }
 
 static void refused_by_socks5(struct host *h) {
-  refused_by(h, "microsocks", "socks5h", UVMQTT_EPROXYAUTH);
+  refused_by(h, "microsocks", "socks5h");
 }
 
-/* tinyproxy answers a wrong login with 401, which means another server. */
 static void refused_by_http(struct host *h) {
-  refused_by(h, "tinyproxy", "http", UVMQTT_EPROXY);
+  refused_by(h, "tinyproxy", "http");
 }
 
 Test(ways, a_socks5_proxy_may_refuse) {

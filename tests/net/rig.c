@@ -41,7 +41,8 @@ void rig_init(struct rig *r) {
   r->fds = rig_open_fds();
   um_buf_init(&r->got, SIZE_MAX, NULL);
   cr_assert_eq(uv_loop_init(&r->loop), 0);
-  um_handles_init(&r->shared, &r->loop, true, r);
+  um_turns_init(&r->turns, &r->loop);
+  um_handles_init(&r->shared, &r->turns, true, r);
   um_resolver_init(&r->resolver, &r->shared);
   r->address_timeout = r->attempt_delay = r->resolve_timeout = 60000;
 }
@@ -153,7 +154,7 @@ void rig_clog(int listener, int *fds, size_t n) {
 static int try_route(struct rig *r, const struct um_server *servers, size_t n,
                      bool unref) {
   struct um_route route = {
-      .loop = &r->loop,
+      .turns = &r->turns,
       .transport = r->transport,
       .servers = servers,
       .n_servers = n,

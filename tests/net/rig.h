@@ -13,6 +13,7 @@
 
 struct rig {
   uv_loop_t loop;
+  struct um_turns turns;
   struct um_stream *s; /* NULL once closed */
   /* What streams of a loop share; rig_done lets go of it. */
   struct um_handles shared;

@@ -194,37 +194,41 @@ static void queue_much(struct rig *r) {
   free(data);
 }
 
-static bool is_dead(int status) {
-  return status == UV_EPIPE || status == UV_ECONNRESET;
+/* What happens to a connection that is up, on each way. */
+static void on_each_way(void (*happens)(struct rig *r, size_t way)) {
+  make_secrets();
+  for (size_t i = 0; i < WAYS; i++) {
+    struct rig r;
+    up(&r, &ways[i]);
+    happens(&r, i);
+    down(&r);
+  }
+  forget_secrets();
+}
+
+static void is_dead(int status, size_t way) {
+  cr_assert(status == UV_EPIPE || status == UV_ECONNRESET, "way %zu: %s", way,
+            uv_strerror(status));
+}
+
+static void reset_with_bytes_queued(struct rig *r, size_t way) {
+  queue_much(r);
+  rig_reset_peer(r);
+  rig_wait(r, ENDED, 1);
+  is_dead(r->status, way);
 }
 
 Test(gone, with_bytes_queued_the_end_is_told) {
-  make_secrets();
-  for (size_t i = 0; i < WAYS; i++) {
-    struct rig r;
-    up(&r, &ways[i]);
-    queue_much(&r);
-    rig_reset_peer(&r);
-    rig_wait(&r, ENDED, 1);
-    cr_assert(is_dead(r.status), "way %zu: %s", i, uv_strerror(r.status));
-    down(&r);
-  }
-  forget_secrets();
+  on_each_way(reset_with_bytes_queued);
+}
+
+static void reset_with_nobody_reading(struct rig *r, size_t way) {
+  rig_read(r, false);
+  reset_with_bytes_queued(r, way);
 }
 
 Test(gone, with_bytes_queued_and_nobody_reading_too) {
-  make_secrets();
-  for (size_t i = 0; i < WAYS; i++) {
-    struct rig r;
-    up(&r, &ways[i]);
-    rig_read(&r, false);
-    queue_much(&r);
-    rig_reset_peer(&r);
-    rig_wait(&r, ENDED, 1);
-    cr_assert(is_dead(r.status), "way %zu: %s", i, uv_strerror(r.status));
-    down(&r);
-  }
-  forget_secrets();
+  on_each_way(reset_with_nobody_reading);
 }
 
 /* The first write draws the RST, the next one finds the socket dead. */
@@ -233,51 +237,43 @@ static void write_until_it_fails(struct rig *r, size_t way) {
   for (int i = 0; i < 100 && result == 0 && r->count[ENDED] == 0; i++)
     if (!r->s->busy)
       result = rig_write(r, "x", 1);
-  cr_assert(is_dead(result), "way %zu: %s", way, uv_strerror(result));
+  is_dead(result, way);
+}
+
+static void reset_before_a_write(struct rig *r, size_t way) {
+  rig_read(r, false);
+  rig_reset_peer(r);
+  write_until_it_fails(r, way);
+  rig_turn(r, 5);
+  cr_assert_eq(r->count[ENDED], 0);
 }
 
 Test(gone, a_reset_before_a_write_fails_it) {
-  make_secrets();
-  for (size_t i = 0; i < WAYS; i++) {
-    struct rig r;
-    up(&r, &ways[i]);
-    rig_read(&r, false);
-    rig_reset_peer(&r);
-    write_until_it_fails(&r, i);
-    rig_turn(&r, 5);
-    cr_assert_eq(r.count[ENDED], 0);
-    down(&r);
-  }
-  forget_secrets();
+  on_each_way(reset_before_a_write);
+}
+
+static void fin_before_a_write(struct rig *r, size_t way) {
+  rig_read(r, false);
+  close(r->peer);
+  r->peer = -1;
+  write_until_it_fails(r, way);
 }
 
 Test(gone, fin_and_then_reset_fails_it) {
-  make_secrets();
-  for (size_t i = 0; i < WAYS; i++) {
-    struct rig r;
-    up(&r, &ways[i]);
-    rig_read(&r, false);
-    close(r.peer);
-    r.peer = -1;
-    write_until_it_fails(&r, i);
-    down(&r);
-  }
-  forget_secrets();
+  on_each_way(fin_before_a_write);
+}
+
+static void finish_into_a_dead_socket(struct rig *r, size_t way) {
+  (void)way;
+  rig_read(r, false);
+  rig_reset_peer(r);
+  r->in_call = true;
+  r->s->ops->finish(r->s);
+  r->in_call = false;
+  rig_turn(r, 5);
 }
 
 /* A WebSocket says Close then: into a dead socket. */
 Test(gone, finishing_towards_a_dead_peer_is_no_end_of_the_program) {
-  make_secrets();
-  for (size_t i = 0; i < WAYS; i++) {
-    struct rig r;
-    up(&r, &ways[i]);
-    rig_read(&r, false);
-    rig_reset_peer(&r);
-    r.in_call = true;
-    r.s->ops->finish(r.s);
-    r.in_call = false;
-    rig_turn(&r, 5);
-    down(&r);
-  }
-  forget_secrets();
+  on_each_way(finish_into_a_dead_socket);
 }

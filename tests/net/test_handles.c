@@ -6,6 +6,7 @@ SUITE(handles);
 /* One group with a timer, an idle and a connection-less TCP handle. */
 struct owner {
   uv_loop_t loop;
+  struct um_turns hops;
   struct um_handles g;
   uv_timer_t *timer;
   uv_tcp_t *tcp;
@@ -35,7 +36,8 @@ static void add_timer(struct owner *o) {
 static void begin(struct owner *o) {
   *o = (struct owner){.closed = 0};
   cr_assert_eq(uv_loop_init(&o->loop), 0);
-  um_handles_init(&o->g, &o->loop, false, o);
+  um_turns_init(&o->hops, &o->loop);
+  um_handles_init(&o->g, &o->hops, false, o);
 }
 
 static void begin_with_two(struct owner *o) {

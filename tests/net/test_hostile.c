@@ -1,6 +1,7 @@
 /* The host closes every handle of its loop, ours among them, and gives us no
  * callback for it. */
 #include "base/alloc.h"
+#include "orders.h"
 #include "resolver.h"
 #include "rig.h"
 #include "support/suite.h"
@@ -83,81 +84,6 @@ static void (*const states[])(struct rig *) = {
     connected_unread, pending,   ended,      connected, second_address,
 };
 
-static void walk_close(struct rig *r) {
-  rig_walk(r);
-  rig_close(r);
-}
-
-static void close_walk(struct rig *r) {
-  rig_close(r);
-  rig_walk(r);
-}
-
-static void walk_turn_close(struct rig *r) {
-  rig_walk(r);
-  rig_turn(r, 1);
-  rig_close(r);
-}
-
-static void walk_turns_close_walk(struct rig *r) {
-  rig_walk(r);
-  rig_turn(r, 4);
-  rig_close(r);
-  rig_walk(r);
-}
-
-static void close_turn_walk(struct rig *r) {
-  rig_close(r);
-  rig_turn(r, 1);
-  rig_walk(r);
-}
-
-static void walk_use_close(struct rig *r) {
-  rig_walk(r);
-  rig_read(r, false);
-  rig_read(r, true);
-  r->s->ops->ref(r->s, false);
-  r->s->ops->ref(r->s, true);
-  r->s->ops->tick(r->s);
-  r->s->ops->finish(r->s);
-  rig_close(r);
-}
-
-static void walk_every_turn(struct rig *r) {
-  for (int i = 0; i < 3; ++i) {
-    rig_walk(r);
-    rig_turn(r, 1);
-  }
-  rig_close(r);
-  for (int i = 0; i < 3; ++i) {
-    rig_walk(r);
-    rig_turn(r, 1);
-  }
-}
-
-static void in_a_close_callback(uv_handle_t *h) {
-  struct rig *r = h->data;
-  rig_walk(r);
-  rig_close(r);
-}
-
-static void walk_close_in_close_callback(struct rig *r) {
-  static uv_idle_t first, second;
-  uv_idle_init(&r->loop, &first);
-  uv_idle_init(&r->loop, &second);
-  second.data = r;
-  uv_close((uv_handle_t *)&first, NULL);
-  uv_close((uv_handle_t *)&second, in_a_close_callback);
-  rig_turn(r, 1);
-}
-
-static void (*const orders[])(struct rig *) = {
-    walk_close,      close_walk,
-    walk_turn_close, close_turn_walk,
-    walk_use_close,  walk_turns_close_walk,
-    walk_every_turn, walk_close_in_close_callback,
-};
-
 static void unclog(void) {
   for (size_t i = 0; i < CLOG; ++i)
     if (clogged[i] > 0)
@@ -168,7 +94,7 @@ static void unclog(void) {
 #define LENGTH(a) (sizeof(a) / sizeof(a)[0])
 
 static void check(size_t state) {
-  for (size_t order = 0; order < LENGTH(orders); ++order) {
+  for (size_t order = 0; order < ORDERS; ++order) {
     struct rig r;
     rig_init(&r);
     states[state](&r);

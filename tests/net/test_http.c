@@ -26,29 +26,39 @@ static const char good[] = "HTTP/1.1 101 Switching Protocols\r\n"
                            "x-twice: 2\r\n"
                            "\r\nrest";
 
-Test(http, a_head_is_taken_apart_wherever_it_is_cut) {
-  size_t len = sizeof good - 1, head = len - 4;
+/* Whole and cut at each byte; "rest" behind it is not taken. */
+static void read_cut(const char *text,
+                     void (*well_read)(const struct um_http *h)) {
+  size_t len = strlen(text), head = len - strlen("rest");
   for (size_t at = 0; at < head; at++) {
     struct um_http h;
     size_t used;
-    unsigned n;
-    cr_assert_eq(feed(&h, good, at, &used), 0);
+    cr_assert_eq(feed(&h, text, at, &used), 0);
     cr_assert_eq(used, at);
-    cr_assert_eq(um_http_feed(&h, (const uint8_t *)good + at, len - at, &used),
+    cr_assert_eq(um_http_feed(&h, (const uint8_t *)text + at, len - at, &used),
                  1);
     cr_assert_eq(used, head - at);
     cr_assert_eq(h.status, 101);
-    cr_assert_str_eq(um_http_phrase(&h), "Switching Protocols");
-    cr_assert(um_http_has_token(&h, "upgrade", "websocket"));
-    cr_assert(um_http_has_token(&h, "Connection", "Upgrade"));
-    cr_assert_not(um_http_has_token(&h, "Connection", "grade"));
-    cr_assert_str_eq(um_http_value(&h, "X-TWICE", &n), "1");
-    cr_assert_eq(n, 2);
-    cr_assert_str_eq(um_http_value(&h, "X-Empty", NULL), "");
-    cr_assert_null(um_http_value(&h, "X", &n));
-    cr_assert_eq(n, 0);
+    well_read(&h);
     um_http_done(&h);
   }
+}
+
+static void all_is_found(const struct um_http *h) {
+  unsigned n;
+  cr_assert_str_eq(um_http_phrase(h), "Switching Protocols");
+  cr_assert(um_http_has_token(h, "upgrade", "websocket"));
+  cr_assert(um_http_has_token(h, "Connection", "Upgrade"));
+  cr_assert_not(um_http_has_token(h, "Connection", "grade"));
+  cr_assert_str_eq(um_http_value(h, "X-TWICE", &n), "1");
+  cr_assert_eq(n, 2);
+  cr_assert_str_eq(um_http_value(h, "X-Empty", NULL), "");
+  cr_assert_null(um_http_value(h, "X", &n));
+  cr_assert_eq(n, 0);
+}
+
+Test(http, a_head_is_taken_apart_wherever_it_is_cut) {
+  read_cut(good, all_is_found);
 }
 
 Test(http, a_status_needs_no_words) {
@@ -88,6 +98,21 @@ Test(http, what_is_no_head_is_refused) {
   um_http_done(&h);
 }
 
+static void only_the_last_is_found(const struct um_http *h) {
+  unsigned n;
+  cr_assert_str_eq(um_http_phrase(h), "OK");
+  cr_assert_str_eq(um_http_value(h, "A", &n), "late");
+  cr_assert_eq(n, 1);
+}
+
+/* RFC 9110, 15.2 */
+Test(http, interim_answers_before_the_answer_are_read_over) {
+  read_cut("HTTP/1.1 100 Continue\r\n\r\n"
+           "HTTP/1.1 103 Early Hints\r\nA: early\r\n\r\n"
+           "HTTP/1.1 101 OK\r\nA: late\r\n\r\nrest",
+           only_the_last_is_found);
+}
+
 static int feed_again(struct um_http *h, const char *text) {
   size_t used;
   return um_http_feed(h, (const uint8_t *)text, strlen(text), &used);
@@ -119,6 +144,28 @@ Test(http, a_head_has_at_most_sixteen_kib) {
   um_http_done(&h);
 }
 
+/* W06; each of them has these limits, too */
+Test(http, there_are_at_most_sixteen_interim_answers) {
+  struct um_http h;
+  char line[1001];
+  um_http_init(&h);
+  memset(line, 'x', sizeof line - 1);
+  line[sizeof line - 1] = '\0';
+  for (unsigned i = 0; i < UM_HTTP_INTERIM_MAX; i++) {
+    cr_assert_eq(feed_again(&h, "HTTP/1.1 102 Processing\r\n"), 0);
+    for (unsigned n = 0; n < 15; n++) {
+      cr_assert_eq(feed_again(&h, "A: "), 0);
+      cr_assert_eq(feed_again(&h, line), 0);
+      cr_assert_eq(feed_again(&h, "\r\n"), 0);
+    }
+    cr_assert_eq(feed_again(&h, "\r\n"), 0);
+  }
+  cr_assert_leq(h.head.cap, UM_HTTP_HEAD_MAX);
+  cr_assert_eq(feed_again(&h, "HTTP/1.1 102\r\n\r\n"), UV_EPROTO);
+  cr_assert_not_null(h.why);
+  um_http_done(&h);
+}
+
 Test(http, an_authority_names_a_port_that_is_not_the_usual_one) {
   static const struct {
     const char *host;
@@ -127,7 +174,8 @@ Test(http, an_authority_names_a_port_that_is_not_the_usual_one) {
   } rows[] = {
       {"h.example", 80, 80, "h.example"}, {"h.example", 81, 80, "h.example:81"},
       {"::1", 80, 80, "[::1]"},           {"::1", 80, 0, "[::1]:80"},
-      {"192.0.2.1", 1, 0, "192.0.2.1:1"},
+      {"192.0.2.1", 1, 0, "192.0.2.1:1"}, {"fe80::1%eth0", 1, 0, "[fe80::1]:1"},
+      {"fe80::1%1", 80, 80, "[fe80::1]"}, {"a%b", 80, 80, "a%b"},
   };
   for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
     char text[64];

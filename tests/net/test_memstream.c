@@ -6,6 +6,7 @@ SUITE(memstream);
 
 struct owner {
   uv_loop_t loop;
+  struct um_turns turns;
   struct memstream *m;
   struct um_buf got;
   unsigned connected, bytes, ended, closed;
@@ -52,7 +53,8 @@ static void begin(struct owner *o) {
   memset(o, 0, sizeof *o);
   um_buf_init(&o->got, SIZE_MAX, NULL);
   cr_assert_eq(uv_loop_init(&o->loop), 0);
-  memstream_new(&o->loop, &up_calls, o, true, &o->m);
+  um_turns_init(&o->turns, &o->loop);
+  memstream_new(&o->turns, &up_calls, o, true, &o->m);
   o->m->stream.ops->connect(&o->m->stream);
   memstream_connected(o->m);
   o->m->stream.ops->read(&o->m->stream, true);

@@ -1,5 +1,6 @@
 #include "base/alloc.h"
 #include "net/pipe.h"
+#include "orders.h"
 #include "rig.h"
 #include "support/suite.h"
 #include <stdio.h>
@@ -69,6 +70,31 @@ Test(pipe, connects_to_a_path_and_talks) {
 
 Test(pipe, connects_to_an_abstract_name_and_talks) {
   talks(abstract_name());
+}
+
+static void is_called(const char *name, const char *address) {
+  struct rig r;
+  rig_init(&r);
+  r.transport = UM_TRANSPORT_UNIX;
+  rig_open(&r, name, false);
+  cr_expect_str_eq(r.s->address, address);
+  rig_close(&r);
+  rig_done(&r);
+}
+
+Test(pipe, a_long_path_is_called_by_its_end) {
+  char name[100] = "/", text[120];
+  memset(name + 1, 'x', 57);
+  snprintf(text, sizeof text, "unix:%s", name);
+  is_called(name, text); /* just fits */
+  strcat(name, "/y");
+  snprintf(text, sizeof text, "unix:...%s", name + strlen(name) - 55);
+  is_called(name, text);
+  memset(name, 0, sizeof name);
+  for (size_t i = 0; i < 40; i++)
+    strcat(name, i == 0 ? "/" : "\xC3\xA9"); /* no half of a character */
+  snprintf(text, sizeof text, "unix:...%s", name + strlen(name) - 54);
+  is_called(name, text);
 }
 
 /* libuv 1.44 would connect to the first 107 bytes of it. */
@@ -192,28 +218,8 @@ Test(pipe, but_not_for_ever) {
   rig_done(&r);
 }
 
-static void walk_close(struct rig *r) {
-  rig_walk(r);
-  rig_close(r);
-}
-
-static void close_walk(struct rig *r) {
-  rig_close(r);
-  rig_walk(r);
-}
-
-static void walk_turn_close(struct rig *r) {
-  rig_walk(r);
-  rig_turn(r, 2);
-  rig_close(r);
-  rig_walk(r);
-}
-
-static void (*const ways_out[])(struct rig *) = {rig_close, walk_close,
-                                                 close_walk, walk_turn_close};
-
 Test(pipe, close_in_every_state_in_every_way) {
-  for (size_t w = 0; w < sizeof ways_out / sizeof ways_out[0]; w++)
+  for (size_t w = 0; w < ORDERS; w++)
     for (int state = 0; state < 5; state++) {
       struct rig r;
       int fds[CLOG];
@@ -231,7 +237,7 @@ Test(pipe, close_in_every_state_in_every_way) {
         rig_wait(&r, CONNECTED, 1);
       if (state == 3)
         rig_read(&r, true);
-      ways_out[w](&r);
+      orders[w](&r);
       if (state == 4)
         let_go_of(fds);
       rig_done(&r);

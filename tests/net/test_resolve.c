@@ -18,13 +18,15 @@ struct asker {
 };
 
 static uv_loop_t loop;
+static struct um_turns turns;
 static struct um_handles handles;
 static struct um_resolver resolver;
 static bool closed;
 
 static void begin(void) {
   cr_assert_eq(uv_loop_init(&loop), 0);
-  um_handles_init(&handles, &loop, true, NULL);
+  um_turns_init(&turns, &loop);
+  um_handles_init(&handles, &turns, true, NULL);
   um_resolver_init(&resolver, &handles);
 }
 

@@ -15,7 +15,7 @@ static int memory(const struct um_route *route, const struct um_chain *below,
                   const struct um_stream_up *up, void *up_arg,
                   struct um_stream **ret) {
   (void)below;
-  memstream_new(route->loop, up, up_arg, true, &current->below);
+  memstream_new(route->turns, up, up_arg, true, &current->below);
   *ret = &current->below->stream;
   return 0;
 }
@@ -58,6 +58,7 @@ void rig_init(struct tls_rig *r) {
   memset(r, 0, sizeof *r);
   current = r;
   cr_assert_eq(uv_loop_init(&r->loop), 0);
+  um_turns_init(&r->turns, &r->loop);
   r->ca = pki_ca("the CA");
   r->host = "localhost";
   r->port = 8883;
@@ -102,7 +103,7 @@ void rig_done(struct tls_rig *r) {
 void rig_open(struct tls_rig *r) {
   struct um_server server = {.host = r->host, .port = r->port};
   struct um_route route = {
-      .loop = &r->loop,
+      .turns = &r->turns,
       .transport = UM_TRANSPORT_TLS,
       .servers = &server,
       .n_servers = 1,

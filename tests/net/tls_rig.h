@@ -12,6 +12,7 @@
 
 struct tls_rig {
   uv_loop_t loop;
+  struct um_turns turns;
   struct pki ca, server;
   uvmqtt_tls_t *tls; /* trusts ca */
   const char *host;  /* "localhost" */

@@ -10,7 +10,7 @@ static int lowest(const struct um_route *route, const struct um_chain *below,
                   const struct um_stream_up *up, void *up_arg,
                   struct um_stream **ret) {
   (void)below;
-  memstream_new(route->loop, up, up_arg, !route->unref, &builder->m);
+  memstream_new(route->turns, up, up_arg, !route->unref, &builder->m);
   strcpy(builder->m->stream.address, "192.0.2.1:1080");
   *ret = &builder->m->stream;
   return 0;
@@ -104,11 +104,12 @@ static const struct um_stream_up tower_up_calls = {
 void tower_init(struct tower *t) {
   memset(t, 0, sizeof *t);
   cr_assert_eq(uv_loop_init(&t->loop), 0);
+  um_turns_init(&t->turns, &t->loop);
   um_buf_init(&t->got, SIZE_MAX, NULL);
   t->server = (struct um_server){"broker.example", 1883, "/mqtt"};
   t->ws = (struct um_ws_options){.usual_port = 80, .subprotocol = "mqtt"};
   t->proxy = (struct um_proxy){.host = "proxy.example", .port = 1080};
-  t->route = (struct um_route){.loop = &t->loop,
+  t->route = (struct um_route){.turns = &t->turns,
                                .servers = &t->server,
                                .n_servers = 1,
                                .proxy = &t->proxy,

@@ -12,6 +12,7 @@ enum heard { PROGRESS, CONNECTED, BYTES, WRITTEN, ENDED, CLOSED, HEARDS };
 
 struct tower {
   uv_loop_t loop;
+  struct um_turns turns;
   struct memstream *m; /* the lowest; NULL once gone */
   struct um_stream *s; /* the highest; NULL once gone */
   struct um_route route;

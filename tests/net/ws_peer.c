@@ -100,6 +100,6 @@ void ws_hears(struct tower *t, unsigned first_byte, const void *data,
 
 void ws_hears_close(struct tower *t, unsigned code) {
   uint8_t body[] = {(uint8_t)(code >> 8), (uint8_t)code};
-  ws_hears(t, 0x88, body, sizeof body);
+  ws_hears(t, CLOSE, body, sizeof body);
   tower_hears(t, "", 0);
 }

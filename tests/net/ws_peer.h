@@ -5,6 +5,10 @@
 #include "tower.h"
 #include "ws_accept.h"
 
+/* The first byte of a frame; of a message that is cut. */
+enum { TEXT = 0x81, BINARY = 0x82, CLOSE = 0x88, PING = 0x89, PONG = 0x8A };
+enum { BEGIN = 0x02, MORE = 0x00, LAST = 0x80 };
+
 /* Of the request that lies in the memory stream, and leaves it there. */
 void ws_accept_of(struct tower *t, char *ret_accept);
 /* Consumes the request and answers as a server should. */

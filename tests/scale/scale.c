@@ -206,9 +206,7 @@ static double idle_bytes(unsigned n) {
 }
 
 static void idle(void) {
-  /* two um_handles have an idle handle each, for their turns */
-  size_t handles =
-      sizeof(uv_tcp_t) + sizeof(uv_timer_t) + 2 * sizeof(uv_idle_t);
+  size_t handles = sizeof(uv_tcp_t) + sizeof(uv_timer_t);
   double bytes = idle_bytes(CROWD) - (double)handles;
   at_most("idle: bytes per client beyond libuv's handles", bytes, BYTES_LIMIT);
   printf("goal %d bytes: %s\n", BYTES_GOAL,

@@ -13,8 +13,8 @@ static const char *own(struct player *p, const char *s) {
 }
 
 void config_default(struct player *p) {
+  p->who = (struct um_identity){.client_id = "c"};
   p->config = (struct um_session_config){
-      .client_id = "c",
       .version = UVMQTT_VERSION_5,
       .mode = UVMQTT_SESSION_KEEP,
       .lost = UVMQTT_LOST_REPUBLISH,
@@ -42,7 +42,7 @@ static void set_will(struct player *p, const struct words *w) {
       .properties = p->will_properties.p,
       .n_properties = p->will_properties.n,
   };
-  p->config.will = &p->will;
+  p->who.will = &p->will;
 }
 
 static void set_enums(struct player *p, const struct words *w) {
@@ -80,24 +80,22 @@ void config_set(struct player *p, const struct words *w) {
   set_enums(p, w);
   set_will(p, w);
   if (words_value(w, "client_id") != NULL)
-    c->client_id = own(p, words_value(w, "client_id"));
+    p->who.client_id = own(p, words_value(w, "client_id"));
   if (words_value(w, "username") != NULL)
-    c->username = own(p, words_value(w, "username"));
+    p->who.username = own(p, words_value(w, "username"));
   if (words_value(w, "auth_method") != NULL)
-    c->auth_method = own(p, words_value(w, "auth_method"));
+    p->who.auth_method = own(p, words_value(w, "auth_method"));
   const char *password = own(p, words_value(w, "password"));
-  if (password != NULL) {
-    c->has_password = true;
-    c->password = (uvmqtt_bytes_t){password, strlen(password)};
-  }
+  if (password != NULL)
+    p->who.password = (uvmqtt_bytes_t){password, strlen(password)};
   if (words_value(w, "user_property") != NULL) {
     text_properties_read(&p->properties, w, "");
     size_t n = 0; /* session_expiry and the like are no such words */
     for (size_t i = 0; i < p->properties.n; i++)
       if (p->properties.p[i].id == UVMQTT_PROPERTY_USER_PROPERTY)
         p->properties.p[n++] = p->properties.p[i];
-    c->properties = p->properties.p;
-    c->n_properties = n;
+    p->who.properties = p->properties.p;
+    p->who.n_properties = n;
   }
 #define NUMBER(member, type)                                                   \
   c->member = (type)words_number(w, #member, c->member)
@@ -115,6 +113,7 @@ void config_set(struct player *p, const struct words *w) {
   NUMBER(high_water, uint64_t);
   NUMBER(low_water, uint64_t);
   NUMBER(chunk_threshold, uint32_t);
+  p->who.withheld = words_number(w, "withheld", p->who.withheld) != 0;
   c->manual_ack = words_number(w, "manual_ack", c->manual_ack) != 0;
 #undef NUMBER
   c->refuse_offline_qos0 =

@@ -142,7 +142,7 @@ void player_begin(struct player *p) {
     return;
   p->begun = true;
   player_enter(p);
-  um_session_init(&p->s, &p->config, &p->events, p, NULL);
+  um_session_init(&p->s, &p->config, &p->who, &p->events, p, &p->commons);
   player_leave(p);
 }
 

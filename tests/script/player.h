@@ -49,6 +49,8 @@ struct player {
 
   struct um_session s;
   struct um_session_config config;
+  struct um_identity who;
+  struct um_commons commons;
   struct um_session_events events;
   uvmqtt_message_t will;
   struct text_properties will_properties, properties;

@@ -85,20 +85,25 @@ static void ask_retry_now(struct player *p, struct words *w) {
 }
 
 static void ask_counters(struct player *p, struct words *w) {
-  const struct um_session_counters *c = &p->s.counters;
-  if (c->unknown_acks != words_number(w, "unknown_acks", c->unknown_acks))
-    player_fail(p, "unknown_acks is %d", (int)c->unknown_acks);
-  if (c->duplicates != words_number(w, "duplicates", c->duplicates))
-    player_fail(p, "duplicates is %d", (int)c->duplicates);
+  static const struct {
+    const char *name;
+    enum um_counted place;
+  } named[] = {{"unknown_acks", UM_COUNTED_UNKNOWN_ACKS},
+               {"duplicates", UM_COUNTED_DUPLICATES}};
+  for (size_t i = 0; i < sizeof named / sizeof named[0]; i++) {
+    uint64_t is = um_counters_get(&p->s.counters, named[i].place);
+    if (is != words_number(w, named[i].name, is))
+      player_fail(p, "%s is %d", named[i].name, (int)is);
+  }
 }
 
 /* "pending p1 s2+": what is listed, in order, + is sent */
 static void ask_pending(struct player *p, struct words *w) {
   static uvmqtt_pending_t list[REQUESTS_MAX];
   char text[TEXT_MAX] = "", buf[24];
-  size_t n = um_pending_list(&p->s.outbox, list, REQUESTS_MAX), at = 1;
-  if (um_pending_count(&p->s.outbox) != n)
-    player_fail(p, "%zu are counted", um_pending_count(&p->s.outbox));
+  size_t n = um_pending_list(p->s.outbox, list, REQUESTS_MAX), at = 1;
+  if (um_pending_count(p->s.outbox) != n)
+    player_fail(p, "%zu are counted", um_pending_count(p->s.outbox));
   bool same = n == w->n - 1;
   for (size_t i = 0; i < n; i++) {
     char one[32];
@@ -111,6 +116,13 @@ static void ask_pending(struct player *p, struct words *w) {
     player_fail(p, "pending are%s", text);
 }
 
+/* "outbox none" or "outbox open": is there memory for one? */
+static void ask_outbox(struct player *p, struct words *w) {
+  bool want = strcmp(w->word[1], "open") == 0;
+  if ((p->s.outbox != um_outbox_none()) != want)
+    player_fail(p, "outbox is %s", want ? "none" : "open");
+}
+
 static const struct {
   const char *word;
   void (*ask)(struct player *, struct words *);
@@ -120,6 +132,7 @@ static const struct {
     {"flushed", ask_flushed},     {"version", ask_version},
     {"retry_now", ask_retry_now}, {"counters", ask_counters},
     {"server", ask_server},       {"pending", ask_pending},
+    {"outbox", ask_outbox},
 };
 
 bool question_ask(struct player *p, const char *line) {

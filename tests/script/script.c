@@ -63,6 +63,7 @@ static void finish(struct player *p) {
     lines_clear(&p->observed);
     check_requests(p);
     um_session_done(&p->s);
+    um_commons_done(&p->commons);
   }
   for (size_t i = 0; i < p->n_owned; i++)
     free(p->owned[i]);

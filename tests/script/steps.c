@@ -186,7 +186,7 @@ static void step_written(struct player *p, struct words *w, const char *rest) {
   (void)rest;
   size_t n = (size_t)strtoull(w->word[1], NULL, 10);
   if (n > p->s.out.len && !p->starving)
-    player_fail(p, "only %zu bytes are in out", p->s.out.len);
+    player_fail(p, "only %u bytes are in out", p->s.out.len);
   player_kernel_takes(p, n > p->s.out.len ? p->s.out.len : n);
 }
 

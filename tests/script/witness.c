@@ -38,7 +38,7 @@ static void on_connected(void *up, const uvmqtt_connack_t *c) {
   struct player *p = up;
   char text[TEXT_MAX] = "event connected";
   text_add(text, " version=%u sp=%d", c->version, c->session_present);
-  if (strcmp(c->client_id, p->config.client_id) != 0)
+  if (strcmp(c->client_id, p->who.client_id) != 0)
     text_add(text, " client_id=%s", c->client_id);
   if (c->keep_alive != p->config.keep_alive)
     text_add(text, " keep_alive=%u", c->keep_alive);
@@ -151,7 +151,7 @@ static void on_auth(void *up, const uvmqtt_auth_t *a) {
   char text[TEXT_MAX] = "event auth", name[40];
   text_add(text, " %s", words[a->step]);
   snprintf(name, sizeof name, "auth %s", words[a->step]);
-  if (strcmp(a->method, p->config.auth_method) != 0)
+  if (strcmp(a->method, p->who.auth_method) != 0)
     player_fail(p, "of another method: %s", a->method);
   if (a->data.data != NULL)
     text_add_bytes(text, "data", a->data.data, a->data.len);

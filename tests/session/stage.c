@@ -70,16 +70,17 @@ static const struct um_session_events events = {.connected = on_connected,
 void stage_open(struct stage *st, uint8_t version) {
   memset(st, 0, sizeof *st);
   st->now = CLOCK_START;
-  st->config = (struct um_session_config){.client_id = "c",
-                                          .version = (uvmqtt_protocol_t)version,
+  st->who = (struct um_identity){.client_id = "c",
+                                 .seed = UINT64_C(0x5EED5EED5EED5EED)};
+  st->config = (struct um_session_config){.version = (uvmqtt_protocol_t)version,
                                           .keep_alive = 0,
                                           .session_expiry = 300,
                                           .receive_maximum = 64,
                                           .maximum_packet_size = 1u << 20,
                                           .queue_messages = 10000,
-                                          .queue_bytes = 1u << 24,
-                                          .seed = UINT64_C(0x5EED5EED5EED5EED)};
-  um_session_init(&st->session, &st->config, &events, st, NULL);
+                                          .queue_bytes = 1u << 24};
+  um_session_init(&st->session, &st->config, &st->who, &events, st,
+                  &st->commons);
 }
 
 void stage_begin(struct stage *st) {
@@ -105,6 +106,7 @@ void stage_close(struct stage *st) {
   st->hook = NULL;
   stage_settle(st);
   um_session_done(&st->session);
+  um_commons_done(&st->commons);
   cr_assert_eq(st->told, st->asked, "%u of %u completions came", st->told,
                st->asked);
   for (unsigned i = 0; i < st->asked && i < DONES_MAX; i++)

@@ -14,6 +14,8 @@
 struct stage {
   struct um_session session;
   struct um_session_config config;
+  struct um_identity who;
+  struct um_commons commons;
   uint64_t now;
   char log[TEXT_MAX];
   bool quiet; /* no log */

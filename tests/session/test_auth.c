@@ -7,6 +7,7 @@
 #include "support/clock.h"
 #include "support/packets.h"
 #include "support/suite.h"
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,9 +15,10 @@ SUITE(auth);
 
 #define SECRET "planted-secret"
 
-static struct um_pool pool;
 static struct um_session s;
 static struct um_session_config config;
+static struct um_identity who;
+static struct um_commons commons;
 static uvmqtt_bytes_t answer; /* given inside START, when not {NULL, 0} */
 static int answers[2];        /* what two calls there returned */
 static uvmqtt_auth_step_t steps[32];
@@ -69,22 +71,20 @@ static uvmqtt_bytes_t bytes(const char *text) {
 }
 
 static void begin(void) {
-  config = (struct um_session_config){.client_id = "c",
-                                      .auth_method = "m",
-                                      .version = UVMQTT_VERSION_5,
+  who = (struct um_identity){.client_id = "c", .auth_method = "m"};
+  config = (struct um_session_config){.version = UVMQTT_VERSION_5,
                                       .maximum_packet_size = 1000,
                                       .receive_maximum = 10,
                                       .queue_messages = 10,
                                       .queue_bytes = 10000};
-  pool = (struct um_pool){NULL, 0};
   answer = (uvmqtt_bytes_t){NULL, 0};
   n_steps = n_completed = 0;
-  um_session_init(&s, &config, &events, &s, &pool);
+  um_session_init(&s, &config, &who, &events, &s, &commons);
 }
 
 static void end(void) {
   um_session_done(&s);
-  um_pool_done(&pool);
+  um_commons_done(&commons);
   free(fed);
   fed = NULL;
 }
@@ -118,13 +118,23 @@ static bool holds(const void *p, size_t len, const char *text) {
   return false;
 }
 
-/* The ops whose memory waits to be used again. */
-static bool op_pool_holds(const char *text) {
-  struct um_op_pool *p = &s.outbox.pool;
-  bool found = false;
-  for (struct um_list *l = p->free[0]; l != NULL; l = l->next)
-    found = found || holds(um_list_of(l, struct um_op, link), 512, text);
-  return found;
+/* What is freed from now on, and whether the secret was in it. */
+static unsigned n_freed, n_leaked;
+
+static void on_free(const void *p) {
+  n_freed++;
+  n_leaked += holds(p, malloc_usable_size((void *)(uintptr_t)p), SECRET);
+}
+
+static void watch_memory(void) {
+  n_freed = n_leaked = 0;
+  um_alloc_watch(on_free);
+}
+
+static void expect_wiped(void) {
+  um_alloc_watch(NULL);
+  cr_assert_gt(n_freed, 0);
+  cr_assert_eq(n_leaked, 0);
 }
 
 static void online(void) {
@@ -137,13 +147,13 @@ static void online(void) {
 Test(auth, the_secret_of_connect_is_wiped_when_it_is_sent) {
   begin();
   answer = bytes(SECRET);
+  watch_memory();
   cr_assert_eq(up(), 0);
   cr_assert(holds(um_buf_head(&s.out), s.out.len, SECRET));
-  cr_assert_not_null(s.outbox.pool.free[0]);
-  cr_assert_not(op_pool_holds(SECRET));
+  expect_wiped();
   sent();
-  cr_assert_not_null(pool.block);
-  cr_assert_not(holds(pool.block, pool.size, SECRET));
+  cr_assert_not_null(commons.out.block);
+  cr_assert_not(holds(commons.out.block, commons.out.size, SECRET));
   end();
 }
 
@@ -160,8 +170,9 @@ Test(auth, the_secret_of_connect_is_wiped_where_it_waited) {
   struct um_session_events late = events;
   begin();
   um_session_done(&s);
+  um_commons_done(&commons);
   late.commit = on_commit;
-  um_session_init(&s, &config, &late, &s, &pool);
+  um_session_init(&s, &config, &who, &late, &s, &commons);
   answer = bytes(SECRET);
   cr_assert_eq(up(), 0);
   cr_assert_eq(s.out.len, 0);
@@ -172,19 +183,18 @@ Test(auth, the_secret_of_connect_is_wiped_where_it_waited) {
   cr_assert(holds(um_buf_head(&s.out), s.out.len, SECRET));
   cr_assert_null(s.journal.ledger->held.data);
   sent();
-  cr_assert_not(holds(pool.block, pool.size, SECRET));
+  cr_assert_not(holds(commons.out.block, commons.out.size, SECRET));
   end();
 }
 
 Test(auth, a_password_is_wiped_when_it_is_sent) {
   begin();
-  config.auth_method = NULL;
-  config.has_password = true;
-  config.password = bytes(SECRET);
+  who.auth_method = NULL;
+  who.password = bytes(SECRET);
   cr_assert_eq(up(), 0);
   cr_assert(holds(um_buf_head(&s.out), s.out.len, SECRET));
   sent();
-  cr_assert_not(holds(pool.block, pool.size, SECRET));
+  cr_assert_not(holds(commons.out.block, commons.out.size, SECRET));
   end();
 }
 
@@ -193,12 +203,12 @@ Test(auth, secrets_that_are_never_sent_are_wiped) {
   answer = bytes(SECRET);
   cr_assert_eq(up(), 0);
   um_session_down(&s, CLOCK_START, 0);
-  cr_assert_not_null(pool.block);
-  cr_assert_not(holds(pool.block, pool.size, SECRET));
+  cr_assert_not_null(commons.out.block);
+  cr_assert_not(holds(commons.out.block, commons.out.size, SECRET));
   cr_assert_eq(um_session_ask(&s), 0); /* and no up */
+  watch_memory();
   um_session_down(&s, CLOCK_START, 0);
-  cr_assert_not_null(s.outbox.pool.free[0]);
-  cr_assert_not(op_pool_holds(SECRET));
+  expect_wiped();
   end();
 }
 
@@ -214,8 +224,8 @@ Test(auth, the_secret_of_auth_is_wiped_when_it_is_sent) {
   for (int i = 0; i < 100; i++)
     um_session_publish(&s, CLOCK_START, &m, NULL, NULL, NULL);
   sent();
-  cr_assert_not_null(pool.block);
-  cr_assert_not(holds(pool.block, pool.size, SECRET));
+  cr_assert_not_null(commons.out.block);
+  cr_assert_not(holds(commons.out.block, commons.out.size, SECRET));
   end();
 }
 
@@ -335,9 +345,9 @@ Test(auth, the_budget_is_as_before_when_it_completed) {
     cr_assert_eq(n_completed, (size_t)i + 1);
     cr_assert_eq(status, 0);
   }
-  cr_assert_eq(s.outbox.n_messages, 0);
-  cr_assert_eq(s.outbox.n_bytes, 0);
-  cr_assert_eq(s.outbox.n_waiting, 0);
-  cr_assert_eq(s.outbox.n_inflight, 0);
+  cr_assert_eq(s.outbox->n_messages, 0);
+  cr_assert_eq(s.outbox->n_bytes, 0);
+  cr_assert_eq(s.outbox->n_waiting, 0);
+  cr_assert_eq(s.outbox->n_inflight, 0);
   end();
 }

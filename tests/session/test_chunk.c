@@ -17,6 +17,8 @@ SUITE(chunk);
 
 static struct um_session s;
 static struct um_session_config config;
+static struct um_identity who;
+static struct um_commons commons;
 static const uint8_t *fed; /* the chunk being read */
 static size_t fed_len;
 static size_t n_parts, n_bytes, n_last, n_aborted, n_messages;
@@ -100,8 +102,8 @@ static void go_online(void) {
 }
 
 static void open_session(void) {
-  config = (struct um_session_config){.client_id = "c",
-                                      .version = UVMQTT_VERSION_5,
+  who = (struct um_identity){.client_id = "c"};
+  config = (struct um_session_config){.version = UVMQTT_VERSION_5,
                                       .mode = UVMQTT_SESSION_RESUME,
                                       .session_expiry = 300,
                                       .receive_maximum = 64,
@@ -109,7 +111,7 @@ static void open_session(void) {
                                       .queue_messages = 10,
                                       .queue_bytes = 1024,
                                       .chunk_threshold = 1000};
-  um_session_init(&s, &config, &events, NULL, NULL);
+  um_session_init(&s, &config, &who, &events, NULL, &commons);
   go_online();
 }
 
@@ -117,6 +119,7 @@ static void close_session(void) {
   if (s.state != UM_SESSION_DOWN)
     um_session_down(&s, CLOCK_START, 0);
   um_session_done(&s);
+  um_commons_done(&commons);
 }
 
 /* Fixed header for this payload, then the variable one. */
@@ -148,7 +151,8 @@ Test(chunk, copies_no_payload_and_allocates_for_the_header_alone) {
     cr_assert_leq(s.frame.rest.cap + s.chunk->topic.cap, 256);
   }
   cr_assert_null(s.later);
-  cr_assert_leq(um_alloc_calls(), 4); /* header, topic, what is known, PUBACK */
+  /* header, topic, properties, what is known, PUBACK */
+  cr_assert_leq(um_alloc_calls(), 5);
   cr_assert_eq(n_bytes, total);
   cr_assert_eq(n_parts, total / PIECE);
   cr_assert_eq(n_last, 1);
@@ -167,10 +171,37 @@ Test(chunk, keeps_the_memory_of_the_topic) {
     n_bytes = 0;
     um_alloc_fail_at(0, false);
     cr_assert_eq(feed(piece, n + 1500), 0);
-    cr_assert_leq(um_alloc_calls(), i == 0 ? 4 : 1);
+    cr_assert_leq(um_alloc_calls(), i == 0 ? 5 : 1);
     take_out();
   }
   cr_assert_eq(n_last, 5);
+  close_session();
+}
+
+static struct um_session other;
+
+static void decode_elsewhere(void) {
+  uint8_t connack[] = {0x20, 6, 0, 0, 3, 0x21, 0, 10};
+  um_session_init(&other, &config, &who, &events, NULL, &commons);
+  cr_assert_eq(um_session_up(&other, CLOCK_START), 0);
+  cr_assert_eq(um_session_feed(&other, CLOCK_START, connack, sizeof connack),
+               0);
+  cr_assert_eq(other.limits.receive_maximum, 10);
+  um_session_down(&other, CLOCK_START, 0);
+  um_session_done(&other);
+}
+
+/* Sessions of one thread decode into the same memory. */
+Test(chunk, properties_stay_while_another_session_decodes) {
+  static uint8_t piece[2000];
+  open_session();
+  size_t n = header_for(1500, piece);
+  cr_assert_eq(feed(piece, n), 0);
+  decode_elsewhere();
+  cr_assert_eq(feed(piece, 1000), 0); /* on_chunk looks at them */
+  decode_elsewhere();
+  cr_assert_eq(feed(piece, 500), 0);
+  cr_assert_eq(n_last, 1);
   close_session();
 }
 

@@ -14,6 +14,8 @@ SUITE(confirm);
 
 static struct um_session s;
 static struct um_session_config config;
+static struct um_identity who;
+static struct um_commons commons;
 static struct um_session_events events;
 static uint64_t tokens[OPEN_MAX + 1];
 static size_t n_tokens;
@@ -38,8 +40,8 @@ static void take_out(void) {
 }
 
 static void open_session(uvmqtt_protocol_t version) {
-  config = (struct um_session_config){.client_id = "c",
-                                      .version = version,
+  who = (struct um_identity){.client_id = "c"};
+  config = (struct um_session_config){.version = version,
                                       .mode = UVMQTT_SESSION_RESUME,
                                       .session_expiry = 300,
                                       .receive_maximum = 64,
@@ -49,7 +51,7 @@ static void open_session(uvmqtt_protocol_t version) {
                                       .manual_ack = true};
   events.connected = on_connected;
   events.message = on_message;
-  um_session_init(&s, &config, &events, NULL, NULL);
+  um_session_init(&s, &config, &who, &events, NULL, &commons);
   cr_assert_eq(um_session_up(&s, CLOCK_START), 0);
   take_out();
   uint8_t connack[] = {0x20, 3, 0, 0, 0};
@@ -61,6 +63,7 @@ static void open_session(uvmqtt_protocol_t version) {
 static void close_session(void) {
   um_session_down(&s, CLOCK_START, 0);
   um_session_done(&s);
+  um_commons_done(&commons);
 }
 
 static int arrive(uint8_t qos, uint16_t id) {
@@ -135,6 +138,7 @@ Test(confirm, sends_in_drain_what_found_no_memory) {
   cr_assert_eq(arrive(1, 1), 0);
   cr_assert_eq(arrive(2, 2), 0);
   um_buf_release(&s.out);
+  um_pool_done(&commons.out);
   um_alloc_fail_at(1, true);
   cr_assert_eq(ack(0), 0);
   cr_assert_eq(ack(1), 0);
@@ -151,6 +155,7 @@ Test(confirm, ends_the_connection_when_there_is_still_no_memory) {
   open_session(UVMQTT_VERSION_5);
   cr_assert_eq(arrive(1, 1), 0);
   um_buf_release(&s.out);
+  um_pool_done(&commons.out);
   um_alloc_fail_at(1, true);
   cr_assert_eq(ack(0), 0);
   cr_assert_eq(um_session_drain(&s, CLOCK_START), UM_ENOMEM);

@@ -20,6 +20,8 @@ SUITE(families);
 
 static struct um_session s;
 static struct um_session_config config;
+static struct um_identity who;
+static struct um_commons commons;
 static char text[TEXT_MAX]; /* what callbacks said */
 
 /* ---- callbacks ---- */
@@ -146,8 +148,8 @@ static int say(const char *line) {
 /* ---- scenes ---- */
 
 static void greet(uint8_t version) {
-  config = (struct um_session_config){.client_id = "c",
-                                      .version = (uvmqtt_protocol_t)version,
+  who = (struct um_identity){.client_id = "c"};
+  config = (struct um_session_config){.version = (uvmqtt_protocol_t)version,
                                       .session_expiry = 300,
                                       .receive_maximum = 4,
                                       .topic_alias_maximum = 2,
@@ -156,7 +158,7 @@ static void greet(uint8_t version) {
                                       .queue_bytes = 100000};
   text[0] = '\0';
   ending = false;
-  um_session_init(&s, &config, &events, NULL, NULL);
+  um_session_init(&s, &config, &who, &events, NULL, &commons);
   cr_assert_eq(um_session_up(&s, CLOCK_START), 0);
   drop_out();
 }
@@ -194,6 +196,7 @@ static void end(void) {
   um_session_down(&s, CLOCK_START, 0);
   settle();
   um_session_done(&s);
+  um_commons_done(&commons);
 }
 
 /* ---- what must hold ---- */

@@ -508,6 +508,7 @@ Test(handlers, forgotten_without_completion_nothing_leaks) {
   stage_unhandle(&st, "c", c);
   stage_unhandle(&st, "b", b);
   um_session_done(&st.session);
+  um_commons_done(&st.commons);
 }
 
 /* A life in which everything happens, with the n-th allocation failing. */
@@ -536,8 +537,10 @@ Test(handlers, refused_by_the_budget_it_leaves_no_trace) {
   stage_open(&st, 5);
   st.config.queue_messages = 1;
   um_session_done(&st.session);
+  um_commons_done(&st.commons);
   stage_open(&st, 5);
-  st.session.outbox.max_messages = 1;
+  cr_assert_eq(um_session_need_outbox(&st.session), 0);
+  st.session.outbox->max_messages = 1;
   cr_assert_eq(stage_handle(&st, "a", "t:0", &a), 0);
   cr_assert_eq(stage_handle(&st, "b", "u:0", &b), UVMQTT_EFULL);
   cr_assert_eq(st.session.filters->n, 1);

@@ -44,8 +44,6 @@ Test(limits, are_the_standards_when_the_server_says_nothing) {
   cr_assert(l.retain_available);
   cr_assert_eq(l.topic_alias_maximum, 0);
   cr_assert_eq(l.session_expiry, 300);
-  cr_assert_null(l.assigned_client_id);
-  cr_assert_null(l.response_information);
 }
 
 static uint16_t inflight(uint8_t version, uint16_t of_server,
@@ -89,8 +87,6 @@ Test(limits, are_the_servers_when_it_says_so) {
   cr_assert_not(l.retain_available);
   cr_assert_eq(l.topic_alias_maximum, 8);
   cr_assert_eq(l.session_expiry, 9);
-  cr_assert_str_eq(l.assigned_client_id, "id");
-  cr_assert_str_eq(l.response_information, "r");
 }
 
 /* [MQTT-3.2.2-11/5], [MQTT-3.2.2-14/5] */

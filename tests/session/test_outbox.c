@@ -1,5 +1,6 @@
 #include "session/overflow.h"
 
+#include "base/alloc.h"
 #include "base/err.h"
 #include "support/suite.h"
 #include <stdio.h>
@@ -351,4 +352,52 @@ Test(outbox, says_so_when_all_ids_are_held) {
     if (id != 700)
       um_packet_id_give_back(&o.ids, (uint16_t)id);
   end();
+}
+
+/* Its memory cannot be written: a write would be a crash. */
+Test(outbox, none_answers_all_that_does_not_add) {
+  struct um_outbox *none = um_outbox_none();
+  const struct um_list *lists[UM_OUTBOX_LISTS];
+  cr_assert_null(um_outbox_next(none, 10));
+  cr_assert(um_outbox_idle(none));
+  um_outbox_link_down(none);
+  um_outbox_resume(none);
+  cr_assert_eq(um_outbox_session_lost(none, UVMQTT_ESESSIONLOST), 0);
+  cr_assert_eq(um_outbox_session_lost(none, 0), 0);
+  um_outbox_drop_restores(none);
+  cr_assert_eq(um_outbox_drop_queued(none), 0);
+  um_outbox_cancel_all(none, UM_ECANCELED);
+  um_outbox_lists(none, lists);
+  for (size_t i = 0; i < UM_OUTBOX_LISTS; i++)
+    cr_assert(um_list_empty(lists[i]));
+  um_outbox_rest(&none);
+  um_outbox_close(&none);
+  cr_assert_eq(none, um_outbox_none());
+}
+
+Test(outbox, rests_only_while_it_holds_nothing) {
+  struct um_outbox *own = um_outbox_none();
+  uvmqtt_message_t m = {.topic = "a", .qos = 1};
+  um_alloc_fail_at(1, false);
+  cr_assert_eq(um_outbox_open(&own, UVMQTT_OVERFLOW_REFUSE, 9, 999), UM_ENOMEM);
+  um_alloc_fail_at(0, false);
+  cr_assert_eq(own, um_outbox_none());
+  cr_assert_eq(um_outbox_open(&own, UVMQTT_OVERFLOW_REFUSE, 9, 999), 0);
+  cr_assert_eq(own->max_messages, 9);
+  cr_assert_eq(own->max_bytes, 999);
+  struct um_op *op = um_op_publish(&own->pool, &m);
+  op->id = 1;
+  um_outbox_add(own, op);
+  um_outbox_rest(&own);
+  cr_assert_neq(own, um_outbox_none(), "it waits");
+  cr_assert_eq(um_outbox_take_id(own, op), 0);
+  um_outbox_sent(own, op);
+  um_outbox_rest(&own);
+  cr_assert_neq(own, um_outbox_none(), "it is in flight");
+  um_outbox_finish(own, op, 0, 0);
+  um_outbox_rest(&own);
+  cr_assert_neq(own, um_outbox_none(), "its completion is due");
+  um_outbox_free(own, op);
+  um_outbox_rest(&own);
+  cr_assert_eq(own, um_outbox_none());
 }

@@ -17,6 +17,8 @@ SUITE(pause);
 struct rig {
   struct um_session session;
   struct um_session_config config;
+  struct um_identity who;
+  struct um_commons commons;
   uint64_t now;
   bool pausing;      /* each message pauses */
   char messages[64]; /* first letters of their topics */
@@ -53,14 +55,15 @@ static const struct um_session_events events = {.connected = on_connected,
 static void rig_init(struct rig *rig) {
   memset(rig, 0, sizeof *rig);
   rig->now = CLOCK_START;
-  rig->config = (struct um_session_config){.client_id = "c",
-                                           .version = UVMQTT_VERSION_311,
+  rig->who = (struct um_identity){.client_id = "c"};
+  rig->config = (struct um_session_config){.version = UVMQTT_VERSION_311,
                                            .keep_alive = 60,
                                            .receive_maximum = 64,
                                            .maximum_packet_size = 1024,
                                            .queue_messages = 10,
                                            .queue_bytes = 1024};
-  um_session_init(&rig->session, &rig->config, &events, rig, NULL);
+  um_session_init(&rig->session, &rig->config, &rig->who, &events, rig,
+                  &rig->commons);
 }
 
 /* The chunk is gone when this returns. */
@@ -109,6 +112,7 @@ static void go_online(struct rig *rig) {
 static void rig_done(struct rig *rig) {
   um_session_down(&rig->session, rig->now, 0);
   um_session_done(&rig->session);
+  um_commons_done(&rig->commons);
 }
 
 /* [MQTT-4.3.2-2/311]: the acknowledgement of what was not delivered waits. */

@@ -92,10 +92,12 @@ Test(requester, takes_no_answer_to_the_request_of_somebody_else) {
   stage_reply(&st, OWN, "short");
   SAYS(&st, "PUBLISH topic=" OWN " payload=none");
   LOGS(&st, "");
-  cr_assert_eq(st.session.counters.late_replies, 3);
+  cr_assert_eq(um_counters_get(&st.session.counters, UM_COUNTED_LATE_REPLIES),
+               3);
   st.correlation_len += 2;
   stage_reply(&st, OWN, "long");
-  cr_assert_eq(st.session.counters.late_replies, 4);
+  cr_assert_eq(um_counters_get(&st.session.counters, UM_COUNTED_LATE_REPLIES),
+               4);
   st.correlation_len--;
   stage_reply(&st, OWN, "right");
   LOGS(&st, "r reply right\n");
@@ -120,7 +122,7 @@ Test(requester, takes_no_answer_before_it_has_asked) {
   stage_begin(&st);
   stage_request(&st, "r", "service", 0, NULL, 0, &id);
   for (size_t i = 0; i < 8; i++) {
-    st.correlation[i] = (uint8_t)(st.config.seed >> (56 - 8 * i));
+    st.correlation[i] = (uint8_t)(st.who.seed >> (56 - 8 * i));
     st.correlation[i + 8] = (uint8_t)(id >> (56 - 8 * i));
   }
   st.correlation_len = UM_CORRELATION_SIZE;
@@ -138,7 +140,8 @@ Test(requester, drops_and_counts_a_second_answer) {
   open_mailbox();
   stage_reply(&st, OWN, "again");
   LOGS(&st, "");
-  cr_assert_eq(st.session.counters.late_replies, 1);
+  cr_assert_eq(um_counters_get(&st.session.counters, UM_COUNTED_LATE_REPLIES),
+               1);
   stage_close(&st);
 }
 
@@ -165,7 +168,8 @@ Test(requester, times_out_counted_from_the_call) {
   LOGS(&st, "r ETIMEDOUT\n");
   stage_reply(&st, OWN, "late");
   LOGS(&st, "");
-  cr_assert_eq(st.session.counters.late_replies, 1);
+  cr_assert_eq(um_counters_get(&st.session.counters, UM_COUNTED_LATE_REPLIES),
+               1);
   SAYS(&st, "PUBACK id=2"); /* the message was sent all the same */
   LOGS(&st, "");
   stage_close(&st);
@@ -303,7 +307,8 @@ Test(requester, hears_why_its_message_failed) {
   SAYS(&st, "PUBACK id=2 reason=0x97");
   LOGS(&st, "r EREASON\n");
   stage_reply(&st, OWN, "late");
-  cr_assert_eq(st.session.counters.late_replies, 1);
+  cr_assert_eq(um_counters_get(&st.session.counters, UM_COUNTED_LATE_REPLIES),
+               1);
   ask("s", 0, 0);
   stage_down(&st); /* the kernel never took it */
   LOGS(&st, "s ECONNRESET\n");
@@ -419,6 +424,7 @@ Test(requester, forgotten_without_completion_nothing_leaks) {
   stage_request(&st, "waiting", "service", 1, "elsewhere", 1000, NULL);
   um_requester_cancel(&st.session, 1);
   um_session_done(&st.session);
+  um_commons_done(&st.commons);
 }
 
 Test(requester, holds_up_leaving_while_an_answer_is_awaited) {

@@ -109,6 +109,8 @@ Test(session, the_player_sees_what_no_line_names_and_what_does_not_come) {
 
 static struct um_session s;
 static struct um_session_config config;
+static struct um_identity who;
+static struct um_commons commons;
 static struct um_session_events events;
 static size_t n_completed;
 static int last_status;
@@ -154,8 +156,8 @@ static void take_out(void) {
 
 /* Up, with a CONNACK of these bytes. */
 static void begin(const uint8_t *connack, size_t len) {
-  config = (struct um_session_config){.client_id = "c",
-                                      .version = UVMQTT_VERSION_5,
+  who = (struct um_identity){.client_id = "c"};
+  config = (struct um_session_config){.version = UVMQTT_VERSION_5,
                                       .receive_maximum = 10,
                                       .maximum_packet_size = 1000,
                                       .session_expiry = 1,
@@ -164,7 +166,7 @@ static void begin(const uint8_t *connack, size_t len) {
   events = (struct um_session_events){.connected = on_connected,
                                       .completed = on_completed,
                                       .notice = on_notice};
-  um_session_init(&s, &config, &events, NULL, NULL);
+  um_session_init(&s, &config, &who, &events, NULL, &commons);
   cr_assert_eq(um_session_up(&s, CLOCK_START), 0);
   take_out();
   feed(connack, len);
@@ -187,6 +189,7 @@ Test(session, what_the_kernel_took_is_good_though_the_link_ended_since) {
   cr_assert_eq(n_completed, 1);
   cr_assert_eq(last_status, 0);
   um_session_done(&s);
+  um_commons_done(&commons);
 }
 
 /* A callback that publishes again what is refused again must not keep settle
@@ -202,6 +205,7 @@ Test(session, settle_returns_though_callbacks_make_more_due) {
     cr_assert_eq(last_status, UVMQTT_ENOTSUP);
   }
   um_session_done(&s);
+  um_commons_done(&commons);
 }
 
 static uint16_t id_in_out(void) { /* of a PUBLISH to "a" */
@@ -242,6 +246,7 @@ Test(session, waits_for_a_packet_id_when_all_are_in_use) {
     um_session_settle(&s);
   cr_assert_eq(n_completed, 65535 + 2);
   um_session_done(&s);
+  um_commons_done(&commons);
 }
 
 /* After 65,535 comes 1 again, and ids still in use are passed over. */
@@ -258,4 +263,5 @@ Test(session, packet_ids_go_round) {
   cr_assert_eq(publish(1), 0);
   cr_assert_eq(id_in_out(), 2);
   um_session_done(&s);
+  um_commons_done(&commons);
 }

@@ -24,6 +24,8 @@ struct request {
 struct world {
   struct um_session s;
   struct um_session_config config;
+  struct um_identity who;
+  struct um_commons commons;
   struct um_session_events events;
   uint64_t now;
   uint32_t seed;
@@ -88,7 +90,7 @@ static void on_notice(void *up, const uvmqtt_notice_t *notice) {
 static void on_water(void *up, bool high) {
   struct world *w = up;
   cr_assert_neq(w->high, high);
-  uint64_t held = w->s.outbox.n_bytes;
+  uint64_t held = w->s.outbox->n_bytes;
   cr_assert(high ? held >= w->config.high_water : held <= w->config.low_water);
   w->high = high;
 }
@@ -137,8 +139,8 @@ static void subscribe(struct world *w) {
 
 static bool is_listed(struct world *w, uint64_t id) {
   uvmqtt_pending_t list[64];
-  size_t n = um_pending_list(&w->s.outbox, list, 64), i;
-  cr_assert_eq(n, um_pending_count(&w->s.outbox));
+  size_t n = um_pending_list(w->s.outbox, list, 64), i;
+  cr_assert_eq(n, um_pending_count(w->s.outbox));
   for (i = 1; i < n; i++)
     cr_assert_lt(list[i - 1].id, list[i].id);
   for (i = 0; i < n && list[i].id != id; i++)
@@ -302,7 +304,7 @@ static void turn_link(struct world *w) {
 }
 
 static void check(struct world *w) {
-  const struct um_outbox *o = &w->s.outbox;
+  const struct um_outbox *o = w->s.outbox;
   cr_assert_leq(o->n_messages, w->config.queue_messages);
   cr_assert_leq(o->n_bytes, w->config.queue_bytes);
   cr_assert_leq(o->n_dropped, w->config.queue_messages);
@@ -329,8 +331,8 @@ static struct world *begin(uint32_t seed) {
                                          .completed = on_completed,
                                          .notice = on_notice,
                                          .water = on_water};
+  w->who = (struct um_identity){.client_id = "c"};
   w->config = (struct um_session_config){
-      .client_id = "c",
       .version = seed % 2 == 0 ? UVMQTT_VERSION_5 : UVMQTT_VERSION_311,
       .receive_maximum = 10,
       .maximum_packet_size = 100000,
@@ -342,7 +344,7 @@ static struct world *begin(uint32_t seed) {
       .high_water = 4000,
       .low_water = 1500,
       .refuse_offline_qos0 = seed % 5 == 0};
-  um_session_init(&w->s, &w->config, &w->events, w, NULL);
+  um_session_init(&w->s, &w->config, &w->who, &w->events, w, &w->commons);
   uint8_t version = w->s.version;
   um_frame_init(&w->frame, version, 100000);
   w->scratch = (struct um_scratch){.version = version, .from = UM_CLIENT};
@@ -358,12 +360,13 @@ static void end(struct world *w) {
   for (size_t i = 0; i < w->n; i++)
     cr_assert_eq(w->requests[i].completions, w->requests[i].accepted,
                  "request %zu", i);
-  const struct um_outbox *o = &w->s.outbox;
+  const struct um_outbox *o = w->s.outbox;
   cr_assert_eq(o->n_messages + o->n_bytes + o->n_waiting + o->n_inflight, 0);
   cr_assert_eq(o->n_detached + o->inflight_quota + o->ids.n, 0);
   cr_assert_eq(o->n_dropped + o->dropped_bytes + o->victims.n, 0);
   cr_assert_eq(o->timeouts.n, 0);
   um_session_done(&w->s);
+  um_commons_done(&w->commons);
   um_frame_done(&w->frame);
   um_scratch_done(&w->scratch);
   um_buf_done(&w->answers);
@@ -386,16 +389,17 @@ Test(withdraw, each_request_ends_once_on_any_walk) {
 Test(withdraw, lists_the_oldest_when_there_is_not_room_for_all) {
   struct world *w = begin(0);
   uvmqtt_pending_t list[5];
-  w->config.queue_messages = w->s.outbox.max_messages = 100;
-  w->s.outbox.max_bytes = 1000000;
+  cr_assert_eq(um_session_need_outbox(&w->s), 0);
+  w->config.queue_messages = w->s.outbox->max_messages = 100;
+  w->s.outbox->max_bytes = 1000000;
   for (int i = 0; i < 50; i++) {
     uvmqtt_message_t m = {
         .topic = "t", .qos = 1, .lane = (uvmqtt_lane_t)((50 - i) % 3)};
     struct request *q = new_request(w);
     accepted(q, um_session_publish(&w->s, w->now, &m, heard, q, &q->id));
   }
-  cr_assert_eq(um_pending_count(&w->s.outbox), 50);
-  cr_assert_eq(um_pending_list(&w->s.outbox, list, 5), 5);
+  cr_assert_eq(um_pending_count(w->s.outbox), 50);
+  cr_assert_eq(um_pending_list(w->s.outbox, list, 5), 5);
   for (size_t i = 0; i < 5; i++) {
     cr_assert_eq(list[i].id, w->requests[i].id);
     cr_assert_eq(list[i].type, UVMQTT_PUBLISH);
@@ -404,7 +408,7 @@ Test(withdraw, lists_the_oldest_when_there_is_not_room_for_all) {
     cr_assert_str_eq(list[i].topic, "t");
     cr_assert_geq(list[i].bytes, 2);
   }
-  cr_assert_eq(um_pending_list(&w->s.outbox, NULL, 0), 0);
+  cr_assert_eq(um_pending_list(w->s.outbox, NULL, 0), 0);
   end(w);
   free(w);
 }

@@ -191,7 +191,7 @@ uvmqtt_redirect_verdict_t app_redirected(struct world *w) {
 }
 
 void app_water(struct world *w, bool high) {
-  const struct um_outbox *o = &w->driver.session.outbox;
+  const struct um_outbox *o = w->driver.session.outbox;
   if (high == w->app.high)
     violation(w, "I12", "the water is said to be as it was", 0, 0, 0);
   if (high && o->n_bytes < w->climate.high_water)

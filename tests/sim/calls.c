@@ -162,8 +162,8 @@ int call_ack(struct world *w, uint64_t token, uint8_t reason) {
 size_t call_get_pending(struct world *w, uvmqtt_pending_t *list, size_t n) {
   if (!w->driver.alive || w->driver.torn_down)
     return 0;
-  um_pending_list(&w->driver.session.outbox, list, n);
-  return um_pending_count(&w->driver.session.outbox);
+  um_pending_list(w->driver.session.outbox, list, n);
+  return um_pending_count(w->driver.session.outbox);
 }
 
 void call_ping(struct world *w) {

@@ -62,12 +62,15 @@ static void configure(struct world *w) {
   struct driver *d = &w->driver;
   d->will = (uvmqtt_message_t){
       .topic = "will", .payload = {"gone", 4}, .qos = 1, .retain = true};
-  d->config = (struct um_session_config){
+  d->who = (struct um_identity){
       .client_id = c->client_id,
       .username = c->credentials ? "user" : NULL,
-      .has_password = c->credentials,
-      .password = {"secret", 6},
+      .password = {c->credentials ? "secret" : NULL, c->credentials ? 6 : 0},
+      .auth_method = c->auth ? AUTH_METHOD : NULL,
       .will = c->will ? &d->will : NULL,
+      .seed = w->seed ^ (uint64_t)d->life << 32,
+  };
+  d->config = (struct um_session_config){
       .version = c->version,
       .mode = c->mode,
       .lost = c->lost,
@@ -79,7 +82,6 @@ static void configure(struct world *w) {
       .drop_properties = c->drop_properties,
       .queue_messages = c->queue_messages,
       .queue_bytes = c->queue_bytes,
-      .auth_method = c->auth ? AUTH_METHOD : NULL,
       .topic_alias_maximum = c->alias_in,
       .topic_alias_out = c->alias_out,
       .overflow = c->overflow,
@@ -88,7 +90,6 @@ static void configure(struct world *w) {
       .refuse_offline_qos0 = c->refuse_offline_qos0,
       .manual_ack = c->manual_ack,
       .chunk_threshold = c->chunk_threshold,
-      .seed = w->seed ^ (uint64_t)d->life << 32,
   };
   d->events = (struct um_session_events){
       .connected = connected,
@@ -116,15 +117,16 @@ void driver_new(struct world *w) {
   d->backoff.max = w->climate.reconnect_max;
   configure(w);
   store_reset(w);
-  um_session_init(&d->session, &d->config, &d->events, w, NULL);
+  um_session_init(&d->session, &d->config, &d->who, &d->events, w, &d->commons);
   if (chance(w, 300)) /* close to where the ids go round */
-    d->session.outbox.ids.last = (uint16_t)range(w, 65480, 65535);
+    d->session.last_pid = (uint16_t)range(w, 65480, 65535);
 }
 
 void driver_done(struct world *w) {
   struct driver *d = &w->driver;
   if (d->alive)
     um_session_done(&d->session);
+  um_commons_done(&d->commons);
   d->alive = false;
   bytes_done(&d->kept);
 }

@@ -32,6 +32,8 @@ struct leave {
 struct driver {
   struct um_session session;
   struct um_session_config config;
+  struct um_identity who;
+  struct um_commons commons;
   struct um_session_events events;
   uvmqtt_message_t will;
   bool alive;     /* between new and the end of close */

@@ -67,7 +67,7 @@ struct judge {
   bool said_connect, welcome, said_disconnect, present, clean;
   uint8_t version;
   struct terms terms;
-  uint64_t taken_before; /* packets_received when it began */
+  uint64_t taken_before; /* packets received when it began */
   struct queue owe[DEBTS];
   struct incoming *held; /* QoS 2, manual: received, PUBREC not sent */
   size_t n_held, cap_held;

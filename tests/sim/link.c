@@ -97,17 +97,6 @@ static bool redirect_ended(struct world *w, int code) {
   return true;
 }
 
-/* um_options_lend. */
-static void lend(struct world *w) {
-  struct climate *c = &w->climate;
-  struct driver *d = &w->driver;
-  bool secrets = link_knows_secrets(d);
-  d->config.username = secrets && c->credentials ? "user" : NULL;
-  d->config.has_password = secrets && c->credentials;
-  d->config.will = secrets && c->will ? &d->will : NULL;
-  d->config.auth_method = secrets && c->auth ? AUTH_METHOD : NULL;
-}
-
 /* Opening. */
 
 static void open_link(struct world *w) {
@@ -119,7 +108,7 @@ static void open_link(struct world *w) {
   d->error_code = 0;
   d->error_reason = 0;
   um_session_opening(&d->session);
-  lend(w);
+  w->driver.who.withheld = !link_knows_secrets(&w->driver);
   judge_attempt(w);
   d->has_stream = true;
   d->stream_closing = false;
@@ -450,6 +439,7 @@ void link_tear_down(struct world *w) {
   um_session_settle(&d->session);
   finish_leave(w, UM_ECANCELED);
   um_session_done(&d->session);
+  um_commons_done(&d->commons);
   d->alive = false;
   app_closed(w);
 }

@@ -123,7 +123,7 @@ static bool mirrored(struct world *w) {
   struct conn *c = broker_client(w);
   struct bsession *s = c == NULL ? NULL : broker_session(w, c);
   const struct um_session *own = &w->driver.session;
-  if (s == NULL || own->outbox.n_inflight != 0)
+  if (s == NULL || own->outbox->n_inflight != 0)
     return false;
   if (judge_blind(w) || w->app.unsure)
     return true;
@@ -174,7 +174,7 @@ static void check_rest(struct world *w, void *arg, uint64_t end) {
     struct conn *c = broker_client(w);
     struct bsession *s = c == NULL ? NULL : broker_session(w, c);
     note(w, "rest: in flight %llu, open %llu, debts %llu",
-         w->driver.session.outbox.n_inflight, w->driver.session.inbox.n_open,
+         w->driver.session.outbox->n_inflight, w->driver.session.inbox.n_open,
          w->judge.n_flights + w->judge.n_open);
     note(w, "rest: open %llu, flights %llu, stored %llu", w->judge.n_open,
          w->judge.n_flights, w->store.durable.n_ins);

@@ -130,13 +130,13 @@ static const struct um_stream_ops mem_ops = {
     .owns = mem_owns,
 };
 
-void memstream_new(uv_loop_t *loop, const struct um_stream_up *up, void *up_arg,
-                   bool ref, struct memstream **slot) {
+void memstream_new(struct um_turns *turns, const struct um_stream_up *up,
+                   void *up_arg, bool ref, struct memstream **slot) {
   guard(true);
   struct memstream *m = um_calloc(1, sizeof *m);
   guard(false);
   assert(m != NULL);
-  um_handles_init(&m->handles, loop, !ref, m);
+  um_handles_init(&m->handles, turns, !ref, m);
   m->stream = (struct um_stream){
       .ops = &mem_ops, .up = up, .up_arg = up_arg, .deadline = UINT64_MAX};
   m->ref = ref;

@@ -29,8 +29,8 @@ struct memstream {
 extern void (*memstream_guard)(bool on);
 
 /* *slot is the new stream, and NULL again when it was freed. */
-void memstream_new(uv_loop_t *loop, const struct um_stream_up *up, void *up_arg,
-                   bool ref, struct memstream **slot);
+void memstream_new(struct um_turns *turns, const struct um_stream_up *up,
+                   void *up_arg, bool ref, struct memstream **slot);
 
 void memstream_connected(struct memstream *m);
 void memstream_end(struct memstream *m, int status);

@@ -66,7 +66,7 @@ char *player_trace(const struct player *p, const uint8_t *bytes, size_t len,
                       .trace = open_memstream(&text, &text_len)};
   play.scratch.version = p->version;
   play.scratch.from = p->from;
-  um_frame_init(&play.frame, p->version, p->limit);
+  um_frame_init(&play.frame, p->version, (uint32_t)p->limit);
   play_all(&play, p->cut, bytes, len);
   if (play.err)
     fprintf(play.trace, "error %s\n", trace_error(play.err));
