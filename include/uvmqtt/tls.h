@@ -77,11 +77,17 @@ UVMQTT_EXTERN int uvmqtt_tls_new(uvmqtt_tls_protocol_t protocol,
                                  uvmqtt_tls_t **ret);
 
 /* A context around an SSL_CTX (OpenSSL 3) of the caller's own, for what is not
- * offered here. It gets one more reference, is used as it is and not changed;
- * leave it alone while clients use it. Host name and SNI are set for each
- * connection; whether the verdict counts is for its verify mode to say. Of the
- * functions below only uvmqtt_tls_set_server_name works with it, the others
- * are UVMQTT_ETLSCONFIG. Sessions are not resumed. */
+ * offered here; one for servers or datagrams is UVMQTT_ETLSCONFIG. It gets one
+ * more reference, is used as it is and not changed; leave it alone while
+ * clients use it. Host name and SNI are set for each connection; whether the
+ * verdict counts is for its verify mode to say. Of the functions below only
+ * uvmqtt_tls_set_server_name works with it, the others are UVMQTT_ETLSCONFIG. A
+ * verify callback of its own that lets an error pass must also set it to
+ * X509_V_OK, else the connection is refused all the same. Each connection is
+ * without renegotiation, read-ahead and partial writes. Sessions are resumed as
+ * below, unless its cache mode is SSL_SESS_CACHE_OFF when a client connects;
+ * its callbacks are left to you, and app data of the SSL (not of the SSL_CTX)
+ * to us. */
 struct ssl_ctx_st;
 UVMQTT_EXTERN int uvmqtt_tls_wrap(struct ssl_ctx_st *ssl_ctx,
                                   uvmqtt_tls_t **ret);
@@ -104,16 +110,20 @@ UVMQTT_EXTERN int uvmqtt_tls_set_verify_mode(uvmqtt_tls_t *tls,
                                              uvmqtt_verify_mode_t mode);
 
 /* Trusted certificates: PEM or file, or a directory as `openssl rehash` makes
- * it. The first call replaces the CAs of the system, further calls add. What is
- * given is trusted as it stands, be it a root, an intermediate CA or a
- * self-signed server certificate. */
+ * it (its certificates are read when one is needed). The first call replaces
+ * the CAs of the system, further calls add. What is given is trusted as it
+ * stands, be it a root, an intermediate CA or a self-signed server certificate.
+ */
 UVMQTT_EXTERN int uvmqtt_tls_load_verify_locations(uvmqtt_tls_t *tls,
                                                    const char *ca);
 
 /* The client's own certificate: PEM or file, its own first, then intermediate
  * CAs. key: PEM or file; NULL: it is in cert, too; or a URI for OpenSSL's
- * OSSL_STORE ("file:/etc/iot/me.key"; "pkcs11:..." and "handle:..." need a
- * provider to be configured for OpenSSL, and are not tested by us). Wrong
+ * OSSL_STORE: "file:/etc/iot/me.key", or what a provider offers that
+ * openssl.cnf activates. "handle:0x81000001" is a key in a TPM: the tpm2
+ * provider (Debian's tpm2-openssl) before the default one in openssl.cnf, a
+ * resource manager (tpm2-abrmd), TLS 1.3; tests/e2e/tpm shows all of it.
+ * "pkcs11:..." is not tested by us. Signing then takes the loop's time. Wrong
  * are: no certificate or no key in it, broken PEM, an encrypted key without a
  * passphrase callback or with a wrong passphrase, a key that belongs to another
  * certificate, a certificate that has expired or is not yet valid. A key file
@@ -138,11 +148,16 @@ UVMQTT_EXTERN int uvmqtt_tls_load_crl(uvmqtt_tls_t *tls, const char *crl,
 /* The SHA-256 of a public key (SubjectPublicKeyInfo) as 64 hex digits or in
  * base64, also with "sha256//" before it. Further calls add. One certificate of
  * the verified chain must have one of the keys, else UVMQTT_EPIN; with
- * UVMQTT_CERT_NONE the server's own. */
+ * UVMQTT_CERT_NONE the server's own. A server that knows the shared key of
+ * uvmqtt_tls_set_psk and shows no certificate is UVMQTT_EPIN, too: with pins a
+ * shared key alone is not enough. */
 UVMQTT_EXTERN int uvmqtt_tls_add_pin(uvmqtt_tls_t *tls, const char *pin);
 
-/* The server must staple a valid OCSP response for its certificate. Off by
- * default; needs UVMQTT_CERT_REQUIRED to be of use. */
+/* The server must staple a valid OCSP response for its certificate, else
+ * UVMQTT_ECERT; so it must have one, a shared key is not enough. A response
+ * that does not say when the next one comes (nextUpdate) is valid for 24 hours
+ * from its thisUpdate. Off by default. With UVMQTT_CERT_NONE it would prove
+ * nothing, so every server is refused then. */
 UVMQTT_EXTERN int uvmqtt_tls_require_staple(uvmqtt_tls_t *tls, bool on);
 
 /* Names of protocols for ALPN in the order of preference, 1 to 255 bytes each;

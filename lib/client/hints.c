@@ -1,6 +1,6 @@
 #include "client/hints.h"
 
-#include "client/text.h"
+#include "client/hints_tls.h"
 #include "net/fault.h"
 #include <stdbool.h>
 #include <stdio.h>
@@ -160,7 +160,8 @@ static const struct {
      "nobody says in time which address this host has: neither the name server "
      "nor .on_resolve, if that is used"},
     {UV_ETIMEDOUT, UVMQTT_PHASE_TLS,
-     "no TLS handshake in time; does this port speak TLS?"},
+     "no TLS handshake in time; does this port speak TLS, or plain MQTT "
+     "(mqtt://)?"},
     {UV_ETIMEDOUT, UVMQTT_PHASE_PROXY,
      "the proxy took the connection and does not answer; are scheme and port "
      "in .proxy the right ones?"},
@@ -178,10 +179,11 @@ static const struct {
      "this system does not connect to such an address; one that begins with "
      "fe80 needs an interface, as in fe80::1%eth0"},
     {UV_EOF, UVMQTT_PHASE_TLS,
-     "the server closed during the TLS handshake; does this port speak TLS?"},
+     "the server closed during the TLS handshake; does this port speak TLS, or "
+     "plain MQTT (mqtt://)?"},
     {UV_ECONNRESET, UVMQTT_PHASE_TLS,
      "the server reset the connection during the TLS handshake; does this "
-     "port speak TLS?"},
+     "port speak TLS, or plain MQTT (mqtt://)?"},
     {UV_EOF, UVMQTT_PHASE_PROXY,
      "the proxy closed without an answer; are scheme and port in .proxy the "
      "right ones?"},
@@ -226,6 +228,21 @@ static const struct {
      "the server does not accept connections at this socket"},
 };
 
+/* Instead of CONNACK, over TLS: what servers do, too, that want another client
+ * certificate and do not say so. */
+static const struct {
+  int code;
+  const char *text;
+} by_silence[] = {
+    {UV_ETIMEDOUT, "no CONNACK in time; is this an MQTT port?"},
+    {UV_EOF,
+     "the server closed without an answer to CONNECT; is this an MQTT port, "
+     "and does it want a client certificate, or another one?"},
+    {UV_ECONNRESET,
+     "the server reset the connection without an answer to CONNECT; is this "
+     "an MQTT port, and does it want a client certificate, or another one?"},
+};
+
 /* Who answers CONNECT with this is no MQTT server. */
 static const struct {
   const char *bytes;
@@ -239,64 +256,6 @@ static const struct {
     {"SSH-", 4, "this port speaks SSH, not MQTT"},
     {"AMQP", 4, "this port speaks AMQP, not MQTT"},
     {"220 ", 4, "this port speaks SMTP or FTP, not MQTT"},
-};
-
-/* X509_V_ERR_... of OpenSSL, whose numbers never change. */
-static const struct {
-  int verify_code;
-  const char *text;
-} by_verify_code[] = {
-    {2, "the certificate of an authority in the chain is missing"},
-    {3, "there is no revocation list for this certificate"},
-    {9, "the certificate is not valid yet; is this machine's clock right?"},
-    {10, "the certificate has expired; is this machine's clock right?"},
-    {12, "the revocation list has expired"},
-    {18, "the server's certificate is signed by itself; to trust it make it "
-         "your CA"},
-    {19, "the chain ends in a root that is not trusted here; give it as your "
-         "CA"},
-    {20, "the authority that signed the certificate is not trusted here; give "
-         "it as your CA, or the server must send the whole chain"},
-    {21, "the chain is incomplete and cannot be verified; the server must send "
-         "all of it"},
-    {22, "the chain of certificates is too long"},
-    {23, "the certificate has been revoked"},
-    {24, "a certificate in the chain may not sign others"},
-    {26, "the certificate is not for servers"},
-    {62, "the certificate is for another name"},
-    {64, "the certificate is for another address"},
-    {66, "the server's key is too short to be safe"},
-    {67, "the key of an authority in the chain is too short to be safe"},
-    {68, "a signature in the chain is too weak to be safe"},
-};
-
-/* TLS alerts (RFC 8446, 6.2) of the server; some are as true of ours. */
-static const struct {
-  int alert;
-  bool both;
-  const char *text;
-} by_alert[] = {
-    {40, true,
-     "the server and we share no TLS parameters, or it wants a client "
-     "certificate"},
-    {42, false, "the server does not accept our certificate"},
-    {43, false, "the server does not accept this type of certificate"},
-    {44, false, "the server says that our certificate was revoked"},
-    {45, false, "the server says that our certificate has expired"},
-    {46, false, "the server does not accept our certificate"},
-    {48, false,
-     "the server does not know the authority that signed our certificate"},
-    {49, false, "the server does not allow our certificate"},
-    {51, true,
-     "a signature or key did not match; are certificate and key, or the "
-     "PSK, the right ones?"},
-    {70, true, "the server and we have no version of TLS in common"},
-    {71, true, "the TLS parameters are too weak for the server or for us"},
-    {80, false, "the server failed inside"},
-    {112, false, "the server does not know this host name"},
-    {115, false, "the server does not know this PSK identity"},
-    {116, false, "the server wants a client certificate"},
-    {120, false, "the server does not offer this ALPN protocol"},
 };
 
 /* Replies on the way. */
@@ -368,6 +327,15 @@ static const char *hint_of_code(const struct um_hint_facts *f) {
   return uvmqtt_strerror(f->code);
 }
 
+static const char *hint_of_silence(const struct um_hint_facts *f) {
+  if (!f->over_tls || f->phase != UVMQTT_PHASE_HANDSHAKE || f->reason != 0)
+    return NULL;
+  for (EACH(i, by_silence))
+    if (by_silence[i].code == f->code)
+      return by_silence[i].text;
+  return NULL;
+}
+
 /* Whatever came instead of CONNACK. */
 static const char *hint_of_first(const struct um_hint_facts *f) {
   if (f->phase != UVMQTT_PHASE_HANDSHAKE || f->reason != 0)
@@ -376,64 +344,6 @@ static const char *hint_of_first(const struct um_hint_facts *f) {
     if (f->n_first >= by_first[i].n &&
         memcmp(f->first, by_first[i].bytes, by_first[i].n) == 0)
       return by_first[i].text;
-  return NULL;
-}
-
-/* Plain text where a TLS record was due. */
-static bool is_no_tls(const struct um_fault *fault) {
-  return strstr(fault->text, "wrong version number") != NULL ||
-         strstr(fault->text, "packet length too long") != NULL ||
-         strstr(fault->text, "http request") != NULL;
-}
-
-static const char *expired(const struct um_fault *fault, char *buffer) {
-  char subject[UM_FAULT_TEXT];
-  um_text_copy(subject, sizeof subject, fault->subject);
-  snprintf(buffer, UM_HINT_MAX,
-           "the certificate expired %ld day%s ago%s%.200s; is this machine's "
-           "clock right?",
-           fault->expired_days, fault->expired_days == 1 ? "" : "s",
-           *subject == '\0' ? "" : ": ", subject);
-  return buffer;
-}
-
-static const char *other_names(const struct um_fault *fault, char *buffer) {
-  char names[UM_FAULT_TEXT];
-  um_text_copy(names, sizeof names, fault->names);
-  snprintf(buffer, UM_HINT_MAX, "the certificate is for another name: %s",
-           names);
-  return buffer;
-}
-
-static const char *hint_of_verify_code(const struct um_fault *fault) {
-  for (EACH(i, by_verify_code))
-    if (by_verify_code[i].verify_code == fault->verify_code)
-      return by_verify_code[i].text;
-  return NULL;
-}
-
-static const char *hint_of_certificate(const struct um_fault *fault,
-                                       char *buffer) {
-  if (buffer != NULL && *fault->names != '\0')
-    return other_names(fault, buffer);
-  if (buffer != NULL && fault->expired_days > 0)
-    return expired(fault, buffer);
-  return fault->verify_code == 0 ? NULL : hint_of_verify_code(fault);
-}
-
-/* Where the verdict on the server was ours, so was the alert. */
-static bool is_our_verdict(int code) {
-  return code == UVMQTT_ECERT || code == UVMQTT_EHOSTNAME ||
-         code == UVMQTT_EPIN || code == UVMQTT_ETLSCONFIG;
-}
-
-static const char *hint_of_alert(const struct um_hint_facts *f) {
-  if (is_our_verdict(f->code))
-    return NULL;
-  for (EACH(i, by_alert))
-    if (by_alert[i].alert == f->fault->alert &&
-        (by_alert[i].both || !f->fault->alert_ours))
-      return by_alert[i].text;
   return NULL;
 }
 
@@ -452,13 +362,15 @@ static const char *hint_of_fault(const struct um_hint_facts *f, char *buffer) {
   const char *hint = NULL;
   if (f->fault == NULL)
     return NULL;
-  if (is_no_tls(f->fault))
-    return "this port does not speak TLS: is it the one for mqtt:// (or "
-           "ws://)?";
-  hint = hint_of_certificate(f->fault, buffer);
+  if (f->phase == UVMQTT_PHASE_TLS)
+    hint = um_hint_of_foreigner(f->fault);
+  if (hint == NULL && f->phase == UVMQTT_PHASE_TLS)
+    hint = um_hint_of_break(f);
+  if (hint == NULL)
+    hint = um_hint_of_certificate(f->fault, buffer);
   if (hint == NULL)
     hint = hint_of_status(f);
-  return hint == NULL ? hint_of_alert(f) : hint;
+  return hint == NULL ? um_hint_of_alert(f) : hint;
 }
 
 const char *um_hint(const struct um_hint_facts *f, char *buffer) {
@@ -471,5 +383,7 @@ const char *um_hint(const struct um_hint_facts *f, char *buffer) {
     hint = hint_of_peer(f);
   if (hint == NULL)
     hint = hint_of_fault(f, buffer);
+  if (hint == NULL)
+    hint = hint_of_silence(f);
   return hint == NULL ? hint_of_code(f) : hint;
 }

@@ -3,6 +3,7 @@
 #ifndef UM_CLIENT_HINTS_H
 #define UM_CLIENT_HINTS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <uvmqtt/message.h>
@@ -22,6 +23,7 @@ struct um_hint_facts {
   const struct um_fault *fault; /* NULL: nothing more is known */
   const uint8_t *first;         /* what the server said first */
   size_t n_first;
+  bool over_tls;          /* the handshake of TLS was over */
   enum um_hint_peer peer; /* with phases RESOLVE and CONNECT */
   bool unsigned_yet;      /* .on_ws_headers has not been answered */
 };

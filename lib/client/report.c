@@ -102,7 +102,9 @@ static const char *hint_of(const uvmqtt_t *m, const struct um_fault *fault,
                                 .first = m->first,
                                 .n_first = m->n_first,
                                 .peer = um_way_peer(m),
-                                .unsigned_yet = m->ws_asked};
+                                .unsigned_yet = m->ws_asked,
+                                .over_tls = m->stream != NULL &&
+                                            m->stream->security != NULL};
   return um_hint(&facts, buffer);
 }
 

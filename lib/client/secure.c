@@ -2,6 +2,7 @@
 
 #include "client/client.h"
 #include "client/pump.h"
+#include "net/security.h"
 #include "net/tls.h"
 
 /* A context that would not be used is a mistake that must not go unseen. */
@@ -36,20 +37,18 @@ bool um_secure_enough(const uvmqtt_t *m) {
          m->options.shared->plain_credentials;
 }
 
+static void warn(uvmqtt_t *m, bool true_now, uvmqtt_notice_kind_t kind) {
+  uvmqtt_notice_t notice = {.kind = kind};
+  if (true_now && !m->closing)
+    um_pump_events.notice(m, &notice);
+}
+
 void um_secure_warn(uvmqtt_t *m) {
-  static const struct {
-    unsigned bit;
-    uvmqtt_notice_kind_t kind;
-  } rows[] = {
-      {UM_TLS_UNVERIFIED, UVMQTT_NOTICE_TLS_UNVERIFIED},
-      {UM_TLS_KEY_EXPOSED, UVMQTT_NOTICE_TLS_KEY_EXPOSED},
-      {UM_TLS_RELOAD, UVMQTT_NOTICE_TLS_RELOAD},
-  };
-  unsigned warnings =
-      m->options.tls == NULL ? 0 : um_tls_warnings(m->options.tls);
-  for (size_t i = 0; i < sizeof rows / sizeof rows[0] && !m->closing; i++) {
-    uvmqtt_notice_t notice = {.kind = rows[i].kind};
-    if (warnings & rows[i].bit)
-      um_pump_events.notice(m, &notice);
-  }
+  const struct um_security *security = m->stream->security;
+  if (security == NULL)
+    return;
+  unsigned warnings = um_tls_warnings(m->options.tls);
+  warn(m, !security->verified, UVMQTT_NOTICE_TLS_UNVERIFIED);
+  warn(m, warnings & UM_TLS_KEY_EXPOSED, UVMQTT_NOTICE_TLS_KEY_EXPOSED);
+  warn(m, warnings & UM_TLS_RELOAD, UVMQTT_NOTICE_TLS_RELOAD);
 }

@@ -30,7 +30,8 @@ struct tls {
   uv_buf_t scratch; /* plain text, shared */
   struct host *hosts;
   size_t n_hosts;
-  char *name; /* that is verified */
+  char *name;           /* that is verified */
+  SSL_SESSION *offered; /* to be resumed; NULL: none */
   struct um_tls_trial trial;
   struct um_security security;
 };
@@ -89,7 +90,8 @@ static int expect_name(struct tls *t) {
 static int set_name(struct tls *t) {
   if (um_tls_check_host(t->name))
     return um_tls_trial_fail(&t->trial, UVMQTT_EURL,
-                             "the name of the host is none in ASCII");
+                             "the name of the host is not in ASCII, or too "
+                             "long");
   SSL_set_hostflags(t->ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
   if (expect_name(t) != 1)
     return UV_ENOMEM;
@@ -102,20 +104,57 @@ static int set_name(struct tls *t) {
 
 static void set_session(struct tls *t) {
   uvmqtt_tls_t *config = t->config;
-  uv_mutex_lock(&config->lock);
-  SSL_SESSION *session = um_tls_tickets_take(&config->tickets, &t->trial.key);
-  uv_mutex_unlock(&config->lock);
-  if (session == NULL)
+  if (!t->trial.terms.resumption)
     return;
-  SSL_set_session(t->ssl, session);
-  SSL_SESSION_free(session);
+  uv_mutex_lock(&config->lock);
+  t->offered = um_tls_tickets_take(&config->tickets, &t->trial.key);
+  uv_mutex_unlock(&config->lock);
+  if (t->offered != NULL)
+    SSL_set_session(t->ssl, t->offered);
+}
+
+/* A handshake that ended may have ended because of what was offered, be it
+ * without a word; the next one is a full one. */
+static void forget_session(struct tls *t) {
+  if (t->offered == NULL)
+    return;
+  uv_mutex_lock(&t->config->lock);
+  um_tls_tickets_forget(&t->config->tickets, t->offered);
+  uv_mutex_unlock(&t->config->lock);
+}
+
+/* An SSL_CTX of the caller's own has its own callback for new sessions, or
+ * none; its last session is asked for in the end. */
+static void keep_session(struct tls *t) {
+  SSL_SESSION *last = t->config->wrapped ? SSL_get1_session(t->ssl) : NULL;
+  if (last == NULL)
+    return;
+  bool news = last != t->offered && SSL_SESSION_is_resumable(last);
+  if (!news || !um_tls_trial_keep(&t->trial, last))
+    SSL_SESSION_free(last);
+}
+
+/* What an SSL_CTX of the caller's own may want and cannot be done here. */
+static void set_modes(SSL *ssl) {
+  SSL_set_options(ssl, SSL_OP_NO_RENEGOTIATION);
+  SSL_set_mode(ssl, SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_AUTO_RETRY);
+  SSL_clear_mode(ssl, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ASYNC);
+  SSL_set_read_ahead(ssl, 0);
+}
+
+static void set_callbacks(struct tls *t) {
+  SSL_set_app_data(t->ssl, &t->trial);
+  SSL_set_info_callback(t->ssl, um_tls_on_info);
+  if (t->config->wrapped && t->trial.terms.verify)
+    SSL_set_verify(t->ssl, SSL_get_verify_mode(t->ssl),
+                   um_tls_on_their_verdict);
 }
 
 static int make_ssl(struct tls *t) {
   char text[UM_FAULT_TEXT];
   int r;
-  SSL_CTX *ctx = um_tls_acquire(t->config, &t->trial.key.generation, &r, text,
-                                sizeof text);
+  SSL_CTX *ctx =
+      um_tls_acquire(t->config, &t->trial.terms, &r, text, sizeof text);
   if (ctx == NULL)
     return um_tls_trial_fail(&t->trial, r, text);
   t->ssl = SSL_new(ctx);
@@ -124,8 +163,8 @@ static int make_ssl(struct tls *t) {
   if (bio == NULL)
     return UV_ENOMEM;
   SSL_set_bio(t->ssl, bio, bio);
-  SSL_set_app_data(t->ssl, &t->trial);
-  SSL_set_info_callback(t->ssl, um_tls_on_info);
+  set_modes(t->ssl);
+  set_callbacks(t);
   SSL_set_connect_state(t->ssl);
   return 0;
 }
@@ -148,8 +187,11 @@ static int prepare(struct tls *t) {
     r = set_name(t);
   if (r)
     return r;
-  t->trial.key.host = t->name;
-  t->trial.key.port = t->hosts[t->f.stream.server].port;
+  t->trial.key =
+      (struct um_tls_ticket_key){.host = t->hosts[t->f.stream.server].name,
+                                 .port = t->hosts[t->f.stream.server].port,
+                                 .name = t->name,
+                                 .generation = t->trial.terms.generation};
   set_session(t);
   return 0;
 }
@@ -172,11 +214,23 @@ static int describe(struct tls *t) {
   return 0;
 }
 
+/* It is a KiB or more, and is no longer asked for but by keep_session. */
+static void drop_offered(struct tls *t) {
+  SSL_SESSION_free(t->offered);
+  t->offered = NULL;
+}
+
 static int shake(struct tls *t, enum verdict *ret) {
   begin();
   *ret = end(t, SSL_do_handshake(t->ssl));
-  if (*ret == BAD || *ret == FINISHED)
+  if (*ret == GOOD && !t->config->wrapped)
+    drop_offered(t);
+  if (*ret == BAD)
     return failed(t);
+  if (*ret == FINISHED)
+    return um_tls_trial_fail(&t->trial, UV_EOF,
+                             "the server ended TLS in the middle of the "
+                             "handshake");
   return *ret == GOOD ? describe(t) : 0;
 }
 
@@ -241,8 +295,30 @@ static void go_on_shaking(struct tls *t) {
     um_filter_connected(&t->f);
 }
 
+/* Who says anything else than a record speaks something else. OpenSSL would
+ * wait for as many bytes as a record has. */
+static bool is_foreign(struct tls *t, const uint8_t *data, size_t len) {
+  bool *answered = &t->trial.fault.answered;
+  if (*answered || len == 0)
+    return false;
+  *answered =
+      *data >= SSL3_RT_CHANGE_CIPHER_SPEC && *data <= SSL3_RT_APPLICATION_DATA;
+  return !*answered;
+}
+
+static size_t refuse_foreigner(struct tls *t, const uint8_t *data, size_t len) {
+  struct um_fault *fault = &t->trial.fault;
+  fault->n_first = len < sizeof fault->first ? len : sizeof fault->first;
+  memcpy(fault->first, data, fault->n_first);
+  give_up(t, um_tls_trial_fail(&t->trial, UVMQTT_ETLS,
+                               "what the server says is no TLS"));
+  return len;
+}
+
 static size_t tls_bytes(struct um_filter *f, uint8_t *data, size_t len) {
   struct tls *t = of(f);
+  if (is_foreign(t, data, len))
+    return refuse_foreigner(t, data, len);
   t->pipe.data = data;
   t->pipe.len = len;
   if (f->state == UM_FILTER_OPENING)
@@ -294,8 +370,13 @@ static void free_hosts(struct tls *t) {
 static void tls_done(struct um_filter *f) {
   struct tls *t = of(f);
   begin();
-  if (t->ssl != NULL && t->trial.code == 0 && SSL_is_init_finished(t->ssl))
+  if (t->ssl == NULL || !SSL_is_init_finished(t->ssl)) {
+    forget_session(t);
+  } else if (t->trial.code == 0) {
     SSL_set_shutdown(t->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+    keep_session(t);
+  }
+  drop_offered(t);
   SSL_free(t->ssl);
   ERR_clear_error();
   free_hosts(t);

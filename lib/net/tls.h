@@ -24,14 +24,13 @@ int um_tls_prepare(uvmqtt_tls_t *tls);
 
 /* What the user should hear of each connect. */
 enum um_tls_warning {
-  UM_TLS_UNVERIFIED = 1,  /* anybody may play the server */
-  UM_TLS_KEY_EXPOSED = 2, /* others may read the file with our key */
-  UM_TLS_RELOAD = 4,      /* a changed file could not be used */
+  UM_TLS_KEY_EXPOSED = 1, /* others may read the file with our key */
+  UM_TLS_RELOAD = 2,      /* a changed file could not be used */
 };
 unsigned um_tls_warnings(uvmqtt_tls_t *tls);
 
-/* May it be verified and sent as SNI? 0, or UVMQTT_EURL: not ASCII, or a dot in
- * front. */
+/* May it be verified and sent as SNI? 0, or UVMQTT_EURL: not ASCII, an empty
+ * label (but a dot at the end), or too long. */
 int um_tls_check_host(const char *host);
 
 #endif

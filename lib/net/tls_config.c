@@ -39,17 +39,27 @@ int uvmqtt_tls_new(uvmqtt_tls_protocol_t protocol, uvmqtt_tls_t **ret) {
   return 0;
 }
 
+/* Not a server's, and not for datagrams. */
+static bool is_for_us(const SSL_CTX *ctx) {
+  const SSL_METHOD *others[] = {TLS_server_method(), DTLS_method(),
+                                DTLS_client_method(), DTLS_server_method()};
+  for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+    if (SSL_CTX_get_ssl_method(ctx) == others[i])
+      return false;
+  return true;
+}
+
 int uvmqtt_tls_wrap(struct ssl_ctx_st *ssl_ctx, uvmqtt_tls_t **ret) {
   if (ssl_ctx == NULL || ret == NULL)
     return UV_EINVAL;
+  if (!is_for_us(ssl_ctx))
+    return UVMQTT_ETLSCONFIG;
   int r = uvmqtt_tls_new(UVMQTT_TLS_CLIENT, ret);
   if (r)
     return r;
   SSL_CTX_up_ref(ssl_ctx);
   (*ret)->ctx = ssl_ctx;
   (*ret)->wrapped = true;
-  (*ret)->resumption = false;
-  (*ret)->verify = SSL_CTX_get_verify_mode(ssl_ctx) != SSL_VERIFY_NONE;
   return 0;
 }
 

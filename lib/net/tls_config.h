@@ -105,9 +105,20 @@ void um_tls_psk_done(struct um_tls_psk *psk);
 /* Would OpenSSL use it under the settings of now? */
 int um_tls_try_identity(uvmqtt_tls_t *tls, const struct um_tls_identity *id);
 
+/* What counts for a connection from its begin to its end; what is changed
+ * meanwhile is for the next one. */
+struct um_tls_terms {
+  uint64_t generation;
+  bool verify;
+  bool staple;
+  bool resumption;
+  bool shares_key; /* so that a certificate may be missing */
+  size_t n_pins;   /* the first ones: none is ever taken away */
+};
+
 /* The SSL_CTX for a connection that begins now, with one reference for the
  * caller. NULL: *ret_code and, in text, why. */
-SSL_CTX *um_tls_acquire(uvmqtt_tls_t *tls, uint64_t *ret_generation,
+SSL_CTX *um_tls_acquire(uvmqtt_tls_t *tls, struct um_tls_terms *ret_terms,
                         int *ret_code, char *text, size_t size);
 
 #endif

@@ -35,12 +35,7 @@ static unsigned on_psk(SSL *ssl, const char *hint, char *identity,
 
 static int on_session(SSL *ssl, SSL_SESSION *session) {
   const struct um_tls_trial *t = SSL_get_app_data(ssl);
-  if (t->key.host == NULL)
-    return 0;
-  uv_mutex_lock(&t->config->lock);
-  bool kept = um_tls_tickets_put(&t->config->tickets, &t->key, session);
-  uv_mutex_unlock(&t->config->lock);
-  return kept;
+  return um_tls_trial_keep(t, session);
 }
 
 static void on_keylog(const SSL *ssl, const char *line) {
@@ -101,7 +96,7 @@ static int set_trust(uvmqtt_tls_t *tls, SSL_CTX *ctx) {
     return r;
   SSL_CTX_set1_cert_store(ctx, tls->trust.store);
   SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
-  SSL_CTX_set_cert_verify_callback(ctx, um_tls_on_verify, tls);
+  SSL_CTX_set_cert_verify_callback(ctx, um_tls_on_verify, NULL);
   return 0;
 }
 
@@ -201,7 +196,27 @@ int um_tls_prepare(uvmqtt_tls_t *tls) {
   return r;
 }
 
-SSL_CTX *um_tls_acquire(uvmqtt_tls_t *tls, uint64_t *ret_generation,
+static struct um_tls_terms terms_of(const uvmqtt_tls_t *tls) {
+  return (struct um_tls_terms){.generation = tls->generation,
+                               .verify = tls->verify,
+                               .staple = tls->staple,
+                               .resumption = tls->resumption,
+                               .shares_key = tls->psk.identity != NULL,
+                               .n_pins = tls->n_pins};
+}
+
+/* What the caller has set up after he had it wrapped counts, too. Under another
+ * verify mode nothing is resumed. */
+static struct um_tls_terms terms_of_wrapped(SSL_CTX *ctx) {
+  bool verify = SSL_CTX_get_verify_mode(ctx) != SSL_VERIFY_NONE;
+  return (struct um_tls_terms){
+      .generation = verify,
+      .verify = verify,
+      .resumption = SSL_CTX_get_session_cache_mode(ctx) != SSL_SESS_CACHE_OFF,
+      .shares_key = true};
+}
+
+SSL_CTX *um_tls_acquire(uvmqtt_tls_t *tls, struct um_tls_terms *ret_terms,
                         int *ret_code, char *text, size_t size) {
   SSL_CTX *ctx = NULL;
   uv_mutex_lock(&tls->lock);
@@ -209,7 +224,7 @@ SSL_CTX *um_tls_acquire(uvmqtt_tls_t *tls, uint64_t *ret_generation,
   if (*ret_code == 0) {
     ctx = tls->ctx;
     SSL_CTX_up_ref(ctx);
-    *ret_generation = tls->generation;
+    *ret_terms = tls->wrapped ? terms_of_wrapped(ctx) : terms_of(tls);
   } else {
     snprintf(text, size, "%s", tls->error);
   }
@@ -220,8 +235,6 @@ SSL_CTX *um_tls_acquire(uvmqtt_tls_t *tls, uint64_t *ret_generation,
 unsigned um_tls_warnings(uvmqtt_tls_t *tls) {
   unsigned w = 0;
   uv_mutex_lock(&tls->lock);
-  if (!tls->verify)
-    w |= UM_TLS_UNVERIFIED;
   if (um_tls_source_exposed(&tls->identity.key_source))
     w |= UM_TLS_KEY_EXPOSED;
   if (tls->reload_failed)

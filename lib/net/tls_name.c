@@ -6,14 +6,37 @@
 #include <string.h>
 #include <uvmqtt/error.h>
 
+#define NAME_MAX_LEN 253u
+#define LABEL_MAX_LEN 63u
+
+static bool is_printable_ascii(const char *s) {
+  for (; *s != '\0'; s++)
+    if ((unsigned char)*s > 0x7E || (unsigned char)*s <= ' ')
+      return false;
+  return true;
+}
+
 /* A dot in front would mean all names below to OpenSSL, no name any. */
+static bool has_good_labels(const char *name) {
+  size_t len = strcspn(name, ".");
+  while (len > 0 && len <= LABEL_MAX_LEN) {
+    name += len;
+    if (strlen(name) <= 1) /* the end, or the dot there */
+      return true;
+    len = strcspn(++name, ".");
+  }
+  return false;
+}
+
 int um_tls_check_host(const char *host) {
-  if (*host == '.' || *host == '\0')
+  if (!is_printable_ascii(host))
     return UVMQTT_EURL;
-  for (; *host != '\0'; host++)
-    if ((unsigned char)*host > 0x7F || (unsigned char)*host <= ' ')
-      return UVMQTT_EURL;
-  return 0;
+  if (um_tls_is_address(host))
+    return 0;
+  size_t len = strlen(host);
+  if (len > 0 && host[len - 1] == '.')
+    len--;
+  return len <= NAME_MAX_LEN && has_good_labels(host) ? 0 : UVMQTT_EURL;
 }
 
 bool um_tls_is_address(const char *host) {

@@ -47,7 +47,8 @@ static int judge_certs(uvmqtt_tls_t *tls, const struct um_tls_source *s, int r,
     return um_tls_wrong(tls, "%s: certificate number %d is broken",
                         um_tls_source_name(s), n + 1);
   if (r == 0 && n == 0)
-    return um_tls_wrong(tls, "%s holds no certificate", um_tls_source_name(s));
+    return um_tls_wrong(tls, "%s holds no certificate in PEM",
+                        um_tls_source_name(s));
   return r;
 }
 
@@ -94,7 +95,7 @@ int um_tls_read_crls(uvmqtt_tls_t *tls, struct um_tls_source *s,
     return um_tls_wrong(tls, "%s: revocation list number %d is broken",
                         um_tls_source_name(s), n + 1);
   if (r == 0 && n == 0)
-    return um_tls_wrong(tls, "%s holds no revocation list",
+    return um_tls_wrong(tls, "%s holds no revocation list in PEM",
                         um_tls_source_name(s));
   return r;
 }
@@ -165,7 +166,7 @@ int um_tls_read_key(uvmqtt_tls_t *tls, struct um_tls_source *s,
   tls->passphrase_asked = false;
   *ret = NULL;
   if (s->kind == UM_TLS_URI)
-    *ret = key_of_uri(tls, s->text);
+    *ret = key_of_uri(tls, um_tls_source_uri(s));
   else
     r = key_of_pem(tls, s, ret);
   if (r)

@@ -4,9 +4,9 @@
 
 #include "net/tls_config.h"
 
-/* Under the lock: there are none, or one certificate of the chain has one of
- * them. */
-bool um_tls_pins_fit(const uvmqtt_tls_t *tls, STACK_OF(X509) * chain);
-bool um_tls_pin_fits(const uvmqtt_tls_t *tls, const X509 *cert);
+/* Under the lock: one certificate of the chain has one of the first n pins, or
+ * n is 0. */
+bool um_tls_pins_fit(const uvmqtt_tls_t *tls, size_t n, STACK_OF(X509) * chain);
+bool um_tls_pin_fits(const uvmqtt_tls_t *tls, size_t n, const X509 *cert);
 
 #endif

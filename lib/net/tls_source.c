@@ -65,24 +65,49 @@ void um_tls_source_done(struct um_tls_source *s) {
   memset(s, 0, sizeof *s);
 }
 
+/* NULL: it is no file. "file:/path" is one, "file:///path" too. */
+static const char *path_of(const struct um_tls_source *s) {
+  if (s->text == NULL)
+    return NULL;
+  if (s->kind == UM_TLS_URI && strncmp(s->text, "file:///", 8) == 0)
+    return s->text + 7;
+  if (s->kind == UM_TLS_URI && strncmp(s->text, "file:/", 6) == 0)
+    return s->text + 5;
+  return s->kind == UM_TLS_FILE ? s->text : NULL;
+}
+
+/* Before reading: a change meanwhile shows. */
+static void note_stamp(struct um_tls_source *s) {
+  const char *path = path_of(s);
+  if (path != NULL)
+    s->stamp = stamp_of(path);
+}
+
 BIO *um_tls_source_open(struct um_tls_source *s) {
   if (s->kind == UM_TLS_TEXT)
     return BIO_new_mem_buf(s->text, -1);
-  s->stamp = stamp_of(s->text); /* before reading: a change meanwhile shows */
+  note_stamp(s);
   return BIO_new_file(s->text, "rb");
 }
 
+const char *um_tls_source_uri(struct um_tls_source *s) {
+  note_stamp(s);
+  return s->text;
+}
+
 bool um_tls_source_changed(const struct um_tls_source *s) {
-  if (s->text == NULL || s->kind != UM_TLS_FILE)
+  const char *path = path_of(s);
+  if (path == NULL)
     return false;
-  struct um_tls_stamp now = stamp_of(s->text);
+  struct um_tls_stamp now = stamp_of(path);
   return memcmp(&now, &s->stamp, sizeof now) != 0;
 }
 
 bool um_tls_source_exposed(const struct um_tls_source *s) {
+  const char *path = path_of(s);
   uv_stat_t stat;
-  return s->text != NULL && s->kind == UM_TLS_FILE &&
-         look(s->text, &stat) == 0 && (stat.st_mode & OTHERS_MAY_READ) != 0;
+  return path != NULL && look(path, &stat) == 0 &&
+         (stat.st_mode & OTHERS_MAY_READ) != 0;
 }
 
 const char *um_tls_source_name(const struct um_tls_source *s) {

@@ -30,6 +30,8 @@ void um_tls_source_done(struct um_tls_source *s); /* wipes */
 /* To read it from its beginning; notes the stamp of a file. NULL with
  * OpenSSL's error; not for directories and URIs. */
 BIO *um_tls_source_open(struct um_tls_source *s);
+/* To load it from; notes the stamp when it is that of a file. */
+const char *um_tls_source_uri(struct um_tls_source *s);
 bool um_tls_source_changed(const struct um_tls_source *s);
 /* A file that others than its owner may read. */
 bool um_tls_source_exposed(const struct um_tls_source *s);

@@ -3,9 +3,12 @@
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <uv.h>
+
+#define NAME_SIZE 256u /* a name has 253 bytes at the most */
 
 static void add(char *to, size_t size, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
@@ -77,23 +80,39 @@ static void add_ip(char *to, size_t size, const ASN1_OCTET_STRING *ip) {
   add(to, size, "%s", text);
 }
 
-static void add_name(char *to, size_t size, const GENERAL_NAME *name) {
-  if (name->type != GEN_DNS && name->type != GEN_IPADD)
-    return;
-  if (*to != '\0')
-    add(to, size, ", ");
+#define MORE ", ..."
+
+/* As a whole, with room for MORE after it, or not at all; but the first one in
+ * any case. */
+static bool add_name(char *to, size_t size, const GENERAL_NAME *name) {
+  char text[NAME_SIZE] = "";
+  const char *between = *to == '\0' ? "" : ", ";
   if (name->type == GEN_DNS)
-    add_dns(to, size, name->d.dNSName);
+    add_dns(text, sizeof text, name->d.dNSName);
+  else if (name->type == GEN_IPADD)
+    add_ip(text, sizeof text, name->d.iPAddress);
   else
-    add_ip(to, size, name->d.iPAddress);
+    return true;
+  size_t len = strlen(to) + strlen(between) + strlen(text);
+  if (*to != '\0' && len + sizeof MORE > size)
+    return false;
+  add(to, size, "%s%s", between, text);
+  return true;
+}
+
+static void add_names(char *to, size_t size, GENERAL_NAMES *names) {
+  for (int i = 0; i < sk_GENERAL_NAME_num(names); i++)
+    if (!add_name(to, size, sk_GENERAL_NAME_value(names, i))) {
+      add(to, size, MORE);
+      return;
+    }
 }
 
 void um_tls_text_names(const X509 *cert, char *to, size_t size) {
   GENERAL_NAMES *names =
       X509_get_ext_d2i(cert, NID_subject_alt_name, NULL, NULL);
   *to = '\0';
-  for (int i = 0; i < sk_GENERAL_NAME_num(names); i++)
-    add_name(to, size, sk_GENERAL_NAME_value(names, i));
+  add_names(to, size, names);
   GENERAL_NAMES_free(names);
   if (*to == '\0')
     X509_NAME_get_text_by_NID(X509_get_subject_name(cert), NID_commonName, to,

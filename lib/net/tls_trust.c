@@ -20,8 +20,31 @@ void um_tls_trust_done(struct um_tls_trust *t) {
 
 /* The store. */
 
+/* "0a1b2c3d.0" */
+static bool is_hash(const char *name) {
+  size_t n = strspn(name, "0123456789abcdef");
+  return n == 8 && name[n] == '.' && name[n + 1] >= '0' && name[n + 1] <= '9';
+}
+
+static bool has_hashes(const char *directory) {
+  uv_fs_t request;
+  uv_dirent_t entry;
+  bool found = false;
+  if (uv_fs_scandir(NULL, &request, directory, 0, NULL) >= 0)
+    while (uv_fs_scandir_next(&request, &entry) == 0) /* all: it frees them */
+      found |= is_hash(entry.name);
+  uv_fs_req_cleanup(&request);
+  return found;
+}
+
+/* OpenSSL looks into it when it needs something, by the hash of its name. */
 static int add_directory(uvmqtt_tls_t *tls, const struct um_tls_source *s,
                          X509_STORE *store) {
+  if (!has_hashes(s->text))
+    return um_tls_wrong(tls,
+                        "no file in %s is named by its hash, as `openssl "
+                        "rehash` does it",
+                        s->text);
   if (X509_STORE_load_path(store, s->text))
     return 0;
   return um_tls_wrong(tls, "cannot use the directory %s", s->text);

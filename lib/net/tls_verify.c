@@ -57,8 +57,9 @@ static void refuse(struct um_tls_trial *t, X509_STORE_CTX *x) {
 static bool check_pins(struct um_tls_trial *t, X509_STORE_CTX *x, bool chain) {
   uvmqtt_tls_t *tls = t->config;
   uv_mutex_lock(&tls->lock);
-  bool fit = chain ? um_tls_pins_fit(tls, X509_STORE_CTX_get0_chain(x))
-                   : um_tls_pin_fits(tls, X509_STORE_CTX_get0_cert(x));
+  size_t n = t->terms.n_pins;
+  bool fit = chain ? um_tls_pins_fit(tls, n, X509_STORE_CTX_get0_chain(x))
+                   : um_tls_pin_fits(tls, n, X509_STORE_CTX_get0_cert(x));
   uv_mutex_unlock(&tls->lock);
   X509_STORE_CTX_set_error(x, fit ? X509_V_OK
                                   : X509_V_ERR_APPLICATION_VERIFICATION);
@@ -70,25 +71,45 @@ static bool check_pins(struct um_tls_trial *t, X509_STORE_CTX *x, bool chain) {
   return fit;
 }
 
+static SSL *ssl_of(X509_STORE_CTX *x) {
+  return X509_STORE_CTX_get_ex_data(x, SSL_get_ex_data_X509_STORE_CTX_idx());
+}
+
 int um_tls_on_verify(X509_STORE_CTX *x, void *arg) {
-  uvmqtt_tls_t *tls = arg;
-  SSL *ssl =
-      X509_STORE_CTX_get_ex_data(x, SSL_get_ex_data_X509_STORE_CTX_idx());
+  SSL *ssl = ssl_of(x);
   struct um_tls_trial *t = SSL_get_app_data(ssl);
-  uv_mutex_lock(&tls->lock);
-  bool verify = tls->verify;
-  uv_mutex_unlock(&tls->lock);
-  if (verify && X509_verify_cert(x) != 1) {
+  (void)arg;
+  if (t->terms.verify && X509_verify_cert(x) != 1) {
     refuse(t, x);
     return 0;
   }
-  return check_pins(t, x, verify);
+  return check_pins(t, x, t->terms.verify);
+}
+
+int um_tls_on_their_verdict(int good, X509_STORE_CTX *x) {
+  SSL *ssl = ssl_of(x);
+  SSL_verify_cb theirs = SSL_CTX_get_verify_callback(SSL_get_SSL_CTX(ssl));
+  int r = theirs == NULL ? good : theirs(good, x);
+  if (!r && X509_STORE_CTX_get_error(x) == X509_V_OK)
+    X509_STORE_CTX_set_error(x, X509_V_ERR_APPLICATION_VERIFICATION);
+  if (!r)
+    refuse(SSL_get_app_data(ssl), x);
+  return r;
+}
+
+/* The caller may have one in an SSL_CTX of his own. */
+static void pass_on(const SSL *ssl, int where, int value) {
+  void (*theirs)(const SSL *, int, int) =
+      SSL_CTX_get_info_callback(SSL_get_SSL_CTX(ssl));
+  if (theirs != NULL)
+    theirs(ssl, where, value);
 }
 
 /* The first that counts; close_notify is no failure. */
 void um_tls_on_info(const SSL *ssl, int where, int value) {
   struct um_tls_trial *t = SSL_get_app_data(ssl);
   int alert = value & 0xFF;
+  pass_on(ssl, where, value);
   if ((where & SSL_CB_ALERT) && alert != SSL_AD_CLOSE_NOTIFY &&
       t->fault.alert < 0) {
     t->fault.alert = alert;
@@ -122,29 +143,41 @@ int um_tls_trial_failed(struct um_tls_trial *t, const SSL *ssl) {
   return t->code;
 }
 
-static bool wants_verified(uvmqtt_tls_t *tls) {
-  uv_mutex_lock(&tls->lock);
-  bool verify = tls->verify;
-  uv_mutex_unlock(&tls->lock);
-  return verify;
+bool um_tls_trial_keep(const struct um_tls_trial *t, SSL_SESSION *session) {
+  if (!t->terms.resumption || t->key.host == NULL)
+    return false;
+  uv_mutex_lock(&t->config->lock);
+  bool kept = um_tls_tickets_put(&t->config->tickets, &t->key, session);
+  uv_mutex_unlock(&t->config->lock);
+  return kept;
 }
 
-/* What the peer proved to know if it sent no certificate. */
-static bool shares_key(uvmqtt_tls_t *tls) {
-  uv_mutex_lock(&tls->lock);
-  bool shares = tls->psk.identity != NULL || tls->wrapped;
-  uv_mutex_unlock(&tls->lock);
-  return shares;
+/* Who knows a shared key need not say who he is, but there may be more that he
+ * must show. */
+static int judge_nobody(struct um_tls_trial *t, const SSL *ssl) {
+  const struct um_tls_terms *terms = &t->terms;
+  const SSL_CIPHER *cipher = SSL_get_current_cipher(ssl);
+  bool proves_nothing =
+      !terms->shares_key || SSL_CIPHER_get_auth_nid(cipher) == NID_auth_null;
+  if (terms->n_pins > 0)
+    return um_tls_trial_fail(t, UVMQTT_EPIN,
+                             "the server sent no certificate, so none has a "
+                             "pinned key");
+  if (terms->staple)
+    return um_tls_trial_fail(t, UVMQTT_ECERT,
+                             "the server sent no certificate, so it stapled no "
+                             "OCSP response for it");
+  if (terms->verify && proves_nothing)
+    return um_tls_trial_fail(t, UVMQTT_ECERT, "the server sent no certificate");
+  return 0;
 }
 
 int um_tls_trial_end(struct um_tls_trial *t, const SSL *ssl,
                      bool *ret_verified) {
-  bool certified = SSL_get0_peer_certificate(ssl) != NULL;
-  *ret_verified = wants_verified(t->config);
-  if (!*ret_verified)
+  *ret_verified = t->terms.verify;
+  if (SSL_get0_peer_certificate(ssl) == NULL)
+    return judge_nobody(t, ssl);
+  if (!*ret_verified || SSL_get_verify_result(ssl) == X509_V_OK)
     return 0;
-  if (!certified && !shares_key(t->config))
-    return um_tls_trial_fail(t, UVMQTT_ECERT, "the server sent no certificate");
-  return SSL_get_verify_result(ssl) == X509_V_OK ? 0
-                                                 : um_tls_trial_failed(t, ssl);
+  return um_tls_trial_failed(t, ssl);
 }

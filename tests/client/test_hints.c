@@ -171,6 +171,12 @@ static void expect_fault(struct um_fault fault, uvmqtt_phase_t phase,
          part);
 }
 
+static void expect_verdict(int code, struct um_fault fault,
+                           uvmqtt_phase_t phase, const char *part) {
+  expect((struct um_hint_facts){.code = code, .phase = phase, .fault = &fault},
+         part);
+}
+
 Test(hints, certificates_say_what_is_wrong_with_them) {
   expect_fault((struct um_fault){.names = "a.example, b.example",
                                  .verify_code = 62,
@@ -191,6 +197,66 @@ Test(hints, certificates_say_what_is_wrong_with_them) {
                UVMQTT_PHASE_TLS, "not valid yet");
 }
 
+/* Whoever is over TLS is not asked whether he should be. */
+Test(hints, over_tls_silence_means_something_else) {
+  static const struct {
+    int code;
+    const char *part;
+  } rows[] = {{UV_EOF, "client certificate"},
+              {UV_ECONNRESET, "client certificate"},
+              {UV_ETIMEDOUT, "is this an MQTT port?"}};
+  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+    expect((struct um_hint_facts){.code = rows[i].code,
+                                  .phase = UVMQTT_PHASE_HANDSHAKE,
+                                  .over_tls = true},
+           rows[i].part);
+}
+
+Test(hints, who_spoke_tls_and_broke_off_is_not_asked_whether_he_does) {
+  struct um_fault fault = {.alert = -1, .answered = true};
+  expect_verdict(UV_EOF, fault, UVMQTT_PHASE_TLS, "client certificate");
+  expect_verdict(UV_ECONNRESET, fault, UVMQTT_PHASE_TLS, "client certificate");
+  fault.answered = false;
+  expect_verdict(UV_EOF, fault, UVMQTT_PHASE_TLS, "does this port speak TLS");
+}
+
+Test(hints, each_fault_of_a_certificate_has_words_of_its_own) {
+  static const int codes[] = {2,  3,  7,  9,  10, 11, 12, 18, 19, 20,
+                              21, 22, 23, 25, 26, 27, 28, 34, 47, 62,
+                              64, 66, 67, 68, 73, 74, 75, 79};
+  const char *hints[sizeof codes / sizeof codes[0]];
+  const char *usual = hint_of(UVMQTT_ECERT);
+  for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
+    struct um_fault fault = {.verify_code = codes[i], .alert = 42};
+    struct um_hint_facts facts = {.code = UVMQTT_ECERT, .fault = &fault};
+    hints[i] = um_hint(&facts, NULL);
+    cr_expect_str_neq(hints[i], usual, "%d", codes[i]);
+    for (size_t k = 0; k < i; k++)
+      cr_expect_str_neq(hints[i], hints[k], "%d and %d", codes[i], codes[k]);
+  }
+}
+
+Test(hints, who_does_not_speak_tls_is_named) {
+  static const struct {
+    const char *bytes, *part;
+  } rows[] = {{"\x20\x02", "plain MQTT"},
+              {"\xe0\x01", "plain MQTT"},
+              {"HTTP/1.1", "ws://"},
+              {"SSH-2.0-", "SSH"},
+              {"HT", "does not speak TLS"}};
+  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    struct um_fault fault = {.alert = -1, .n_first = strlen(rows[i].bytes)};
+    memcpy(fault.first, rows[i].bytes, fault.n_first);
+    expect_fault(fault, UVMQTT_PHASE_TLS, rows[i].part);
+  }
+  /* afterwards it did speak it */
+  expect_verdict(UVMQTT_ETLS,
+                 (struct um_fault){.alert = 70,
+                                   .alert_ours = true,
+                                   .text = "wrong version number"},
+                 UVMQTT_PHASE_ONLINE, "no version of TLS");
+}
+
 Test(hints, alerts_and_foreign_words_are_understood) {
   expect_fault((struct um_fault){.alert = 116}, UVMQTT_PHASE_TLS,
                "wants a client certificate");
@@ -201,19 +267,13 @@ Test(hints, alerts_and_foreign_words_are_understood) {
                uvmqtt_strerror(UV_EPROTO));
 }
 
-static void expect_verdict(int code, struct um_fault fault,
-                           uvmqtt_phase_t phase, const char *part) {
-  expect((struct um_hint_facts){.code = code, .phase = phase, .fault = &fault},
-         part);
-}
-
 /* Alerts that we send ourselves, and replies that mean something else there. */
 Test(hints, our_own_verdict_is_not_blamed_on_the_server) {
   expect_verdict(UVMQTT_EPIN, (struct um_fault){.alert = 40}, UVMQTT_PHASE_TLS,
                  "pinned");
   expect_verdict(UVMQTT_ECERT, (struct um_fault){.alert = 42}, UVMQTT_PHASE_TLS,
                  "not accepted here");
-  expect_verdict(UVMQTT_ECERT, (struct um_fault){.verify_code = 7, .alert = 51},
+  expect_verdict(UVMQTT_ECERT, (struct um_fault){.verify_code = 1, .alert = 51},
                  UVMQTT_PHASE_TLS, "not accepted here");
   expect_verdict(UVMQTT_EHOSTNAME, (struct um_fault){.alert = 42},
                  UVMQTT_PHASE_TLS, "another name");

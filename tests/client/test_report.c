@@ -285,7 +285,8 @@ static void tls_is_answered(const char *answer, const char *part) {
 
 /* Pain 17, the other way round */
 Test(report, a_port_without_tls_is_known_by_its_answer) {
-  tls_is_answered("\x20\x02\x02\x05-and-some-more", "does not speak TLS");
-  tls_is_answered("HTTP/1.1 400 Bad Request\r\n\r\n", "does not speak TLS");
-  tls_is_answered(NULL, "does this port speak TLS?");
+  tls_is_answered("\x20\x02\x02\x05", "speaks plain MQTT");
+  tls_is_answered("HTTP/1.1 400 Bad Request\r\n\r\n", "speaks plain HTTP");
+  tls_is_answered("+OK ready\r\n", "does not speak TLS");
+  tls_is_answered(NULL, "does this port speak TLS, or plain MQTT");
 }

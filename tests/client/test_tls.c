@@ -213,6 +213,8 @@ Test(tls, T15_a_server_without_tls_hears_no_mqtt) {
   UNTIL(&r, r.g.n[DISCONNECTED] == 1);
   cr_expect_eq(r.g.error.code, UVMQTT_ETLS);
   cr_expect_eq(r.g.error.phase, UVMQTT_PHASE_TLS);
+  cr_expect_not_null(strstr(r.g.error.hint, "plain MQTT"), "%s",
+                     r.g.error.hint);
   close_all();
 }
 
@@ -227,6 +229,25 @@ Test(tls, T15_a_server_of_tls_on_the_plain_port_is_no_mqtt) {
   UNTIL(&r, r.g.n[DISCONNECTED] >= 1);
   cr_expect_eq(r.g.n[CONNECTED], 0);
   cr_expect_eq(front.plain, 0);
+  close_all();
+}
+
+static void hang_up(struct broker_link *l, const uint8_t *data, size_t len) {
+  (void)data;
+  (void)len;
+  broker_hangs_up(l->broker);
+}
+
+/* As servers do that want another client certificate and say so to nobody. */
+Test(tls, a_server_that_closes_after_connect_is_not_asked_for_tls) {
+  open_all();
+  uvmqtt_options_t o = secure();
+  r.b.bytes = hang_up;
+  guest_open(&r, &r.g, &o);
+  guest_connect(&r.g);
+  UNTIL(&r, r.g.n[DISCONNECTED] == 1);
+  cr_expect_eq(r.g.error.phase, UVMQTT_PHASE_HANDSHAKE);
+  cr_expect_not_null(strstr(r.g.hint, "client certificate"), "%s", r.g.hint);
   close_all();
 }
 
@@ -263,6 +284,24 @@ Test(tls, T28_each_connect_without_verification_is_told) {
   tls_front_cut(&front);
   UNTIL(&r, r.g.n[CONNECTED] == 2);
   cr_expect_eq(r.g.n[NOTICE], 2);
+  close_all();
+}
+
+/* What the connection is, not what the next one will be. */
+Test(tls, T28_verification_switched_on_too_late_is_told) {
+  open_all();
+  uvmqtt_options_t o = secure();
+  tls_front_use(&front, pki_make(&(struct pki_wish){.cn = "?"}, NULL));
+  uvmqtt_tls_set_verify_mode(tls, UVMQTT_CERT_NONE);
+  r.b.polite = true;
+  guest_open(&r, &r.g, &o);
+  guest_connect(&r.g);
+  UNTIL(&r, front.accepted == 1);
+  cr_assert_eq(front.shaken, 0);
+  uvmqtt_tls_set_verify_mode(tls, UVMQTT_CERT_REQUIRED);
+  UNTIL(&r, r.g.n[CONNECTED] == 1);
+  cr_expect_eq(r.g.n[NOTICE], 1);
+  cr_expect_eq(limits().security, UVMQTT_SECURITY_UNVERIFIED);
   close_all();
 }
 

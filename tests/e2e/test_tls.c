@@ -170,6 +170,47 @@ Test(tls, the_example_shows_its_certificate) {
   alone(the_example_shows_its_certificate);
 }
 
+/* The same example with a key that never leaves its TPM, which tests/e2e/tpm
+ * plays; the server lets nobody else publish. */
+static void start_tpm(struct host *h, const struct place *p,
+                      struct program *example) {
+  char tpm[512], program[512];
+  snprintf(tpm, sizeof tpm, "%s", getenv("UVMQTT_TPM"));
+  snprintf(program, sizeof program, "%s/mutual_tls", getenv("UVMQTT_EXAMPLES"));
+  const char *argv[] = {tpm,
+                        pki_file("tpm-ca.pem", p->ca.pem),
+                        pki_file("tpm-ca.key", p->ca.key_pem),
+                        program,
+                        p->url,
+                        pki_file("root.pem", p->ca.pem),
+                        NULL};
+  program_start(h, example, argv);
+}
+
+static char no_tpm[400]; /* why not */
+
+static void a_key_may_lie_in_a_tpm(struct host *h) {
+  struct place p;
+  struct program example;
+  char more[400];
+  snprintf(more, sizeof more, MUTUAL "acl_file %s\n",
+           pki_file("acl", "user tpm\ntopic write mutual/tls\n"));
+  open_place(h, &p, more);
+  start_tpm(h, &p, &example);
+  UNTIL(h, program_ended(&example));
+  close_place(&p);
+  cr_assert(example.status == 0 || example.status == 77, "%s", example.text);
+  if (example.status == 77)
+    snprintf(no_tpm, sizeof no_tpm, "%.300s", example.text);
+  else
+    cr_assert_str_eq(example.text, "published\n");
+}
+Test(tls, a_key_may_lie_in_a_tpm) {
+  alone(a_key_may_lie_in_a_tpm);
+  if (*no_tpm != '\0')
+    cr_skip_test("%s", no_tpm);
+}
+
 /* What the server does not take is replaced while the client keeps trying. */
 static void a_certificate_file_is_read_again(struct host *h) {
   struct place place;

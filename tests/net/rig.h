@@ -4,13 +4,12 @@
 #define NET_RIG_H
 
 #include "net/grudge.h"
+#include "net/moment.h"
 #include "net/resolve.h"
 #include "net/socket.h"
 #include "net/tcp.h"
 #include "net/tls.h"
 #include <stdbool.h>
-
-enum moment { PROGRESS, CONNECTED, BYTES, WRITTEN, ENDED, CLOSED, MOMENTS };
 
 struct rig {
   uv_loop_t loop;

@@ -223,6 +223,17 @@ Test(tls, names_an_end_in_the_middle_of_the_handshake) {
   memstream_end(r.below, UV_EOF);
   cr_expect_eq(r.status, UV_EOF);
   cr_expect_not_null(strstr(r.fault.text, "handshake"));
+  cr_expect_not(r.fault.answered);
+  rig_done(&r);
+}
+
+Test(tls, names_an_end_after_the_server_s_first_word) {
+  rig_init(&r);
+  rig_connect(&r);
+  memstream_feed(r.below, "\x16\x03\x03", 3);
+  memstream_end(r.below, UV_ECONNRESET);
+  cr_expect_eq(r.status, UV_ECONNRESET);
+  cr_expect(r.fault.answered);
   rig_done(&r);
 }
 
@@ -273,8 +284,30 @@ Test(tls, does_not_take_plain_mqtt_for_tls) {
   rig_init(&r);
   rig_connect(&r);
   memstream_feed(r.below, "\x20\x02\x00\x00", 4);
-  memstream_feed(r.below, "\x20\x02\x00\x00", 4);
-  ends_with_error("wrong version number");
+  ends_with_error("is no TLS"); /* and does not wait for a whole record */
+  cr_expect_eq(r.fault.n_first, 4);
+  cr_expect_arr_eq(r.fault.first, "\x20\x02\x00\x00", 4);
+  rig_done(&r);
+}
+
+Test(tls, tells_what_was_said_instead_of_tls) {
+  static const char http[] = "HTTP/1.1 400 Bad Request\r\n";
+  rig_init(&r);
+  rig_connect(&r);
+  memstream_feed(r.below, http, sizeof http - 1);
+  ends_with_error("is no TLS");
+  cr_expect_eq(r.fault.n_first, sizeof r.fault.first);
+  cr_expect_arr_eq(r.fault.first, http, sizeof r.fault.first);
+  rig_done(&r);
+}
+
+Test(tls, takes_close_notify_in_the_handshake_for_an_end) {
+  rig_init(&r);
+  rig_connect(&r);
+  memstream_feed(r.below, "\x15\x03\x03\x00\x02\x01\x00", 7);
+  cr_assert_eq(r.count[ENDED], 1);
+  cr_expect_eq(r.status, UV_EOF, "%d", r.status);
+  cr_expect_not_null(strstr(r.fault.text, "in the middle of the handshake"));
   rig_done(&r);
 }
 

@@ -70,7 +70,8 @@ Test(tls_config, a_broken_ca_is_told_and_changes_nothing) {
   WRONG(uvmqtt_tls_load_verify_locations(r.tls, r.ca.key_pem),
         "PEM text holds no certificate");
   rig_up(&r);
-  cr_expect_str_eq(uvmqtt_tls_error(r.tls), "PEM text holds no certificate");
+  cr_expect_str_eq(uvmqtt_tls_error(r.tls),
+                   "PEM text holds no certificate in PEM");
   rig_done(&r);
 }
 
@@ -96,6 +97,15 @@ Test(tls_config, a_directory_of_cas_works) {
   *strrchr(path, '/') = '\0';
   GOOD(uvmqtt_tls_load_verify_locations(r.tls, path));
   rig_up(&r);
+  rig_done(&r);
+}
+
+Test(tls_config, a_directory_of_other_files_is_refused) {
+  char path[400];
+  rig_init(&r);
+  snprintf(path, sizeof path, "%s", pki_file("ca.pem", r.ca.pem));
+  *strrchr(path, '/') = '\0';
+  WRONG(uvmqtt_tls_load_verify_locations(r.tls, path), "openssl rehash");
   rig_done(&r);
 }
 
@@ -239,6 +249,22 @@ Test(tls_config, T24_a_key_that_others_may_read) {
   own_done();
 }
 
+Test(tls_config, T24_a_key_named_by_uri_that_others_may_read) {
+  static const char *const starts[] = {"file:", "file://"};
+  char uri[400];
+  with_own(USUAL);
+  const char *key = pki_file("key", own.key_pem);
+  for (size_t i = 0; i < 2; i++) {
+    snprintf(uri, sizeof uri, "%s%s", starts[i], key);
+    chmod(key, 0600);
+    GOOD(uvmqtt_tls_load_cert_chain(r.tls, own.pem, uri));
+    cr_expect_eq(um_tls_warnings(r.tls), 0);
+    chmod(key, 0640);
+    cr_expect_eq(um_tls_warnings(r.tls), UM_TLS_KEY_EXPOSED);
+  }
+  own_done();
+}
+
 Test(tls_config, an_expired_certificate_of_our_own) {
   with_own(&(struct pki_wish){.cn = "me", .begin = -9, .end = -3});
   WRONG(uvmqtt_tls_load_cert_chain(r.tls, own.pem, own.key_pem),
@@ -374,6 +400,21 @@ Test(tls_config, a_renewed_certificate_is_used_at_the_next_connect) {
   cr_expect_eq(um_tls_warnings(r.tls), 0);
   cr_expect_not(r.security.resumed);
   pki_done(&new);
+  own_done();
+}
+
+/* The key alone: another one would not fit, so it is one that is broken. */
+Test(tls_config, a_changed_key_named_by_uri_is_read_again) {
+  char uri[400];
+  with_own(USUAL);
+  snprintf(uri, sizeof uri, "file:%s", pki_file("key", own.key_pem));
+  GOOD(uvmqtt_tls_load_cert_chain(r.tls, own.pem, uri));
+  expect_known_as("/CN=me");
+  cr_expect_eq(um_tls_warnings(r.tls), 0);
+  rig_again(&r);
+  pki_file("key", "rubbish");
+  expect_known_as("/CN=me");
+  cr_expect_eq(um_tls_warnings(r.tls), UM_TLS_RELOAD);
   own_done();
 }
 

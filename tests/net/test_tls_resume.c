@@ -92,6 +92,105 @@ Test(tls_resume, can_be_switched_off) {
   rig_done(&r);
 }
 
+/* T22: one name may be that of several servers. */
+Test(tls_resume, never_at_another_host_of_the_same_name) {
+  rig_init(&r);
+  cr_assert_eq(uvmqtt_tls_set_server_name(r.tls, "localhost"), 0);
+  rig_up(&r);
+  r.host = "10.0.0.7";
+  reconnect(false);
+  reconnect(true);
+  r.host = "localhost";
+  reconnect(true);
+  cr_assert_eq(uvmqtt_tls_set_server_name(r.tls, NULL), 0);
+  reconnect(false);
+  rig_done(&r);
+}
+
+/* An SSL_CTX of the caller's. */
+
+static SSL_CTX *wrapped;
+
+static void wrap(void) {
+  wrapped = SSL_CTX_new(TLS_client_method());
+  X509_STORE_add_cert(SSL_CTX_get_cert_store(wrapped), r.ca.cert);
+  SSL_CTX_set_verify(wrapped, SSL_VERIFY_PEER, NULL);
+  uvmqtt_tls_free(r.tls);
+  cr_assert_eq(uvmqtt_tls_wrap(wrapped, &r.tls), 0);
+  SSL_CTX_free(wrapped); /* r.tls has it */
+}
+
+static unsigned heard_sessions;
+
+static int on_their_session(SSL *ssl, SSL_SESSION *session) {
+  (void)ssl;
+  (void)session;
+  ++heard_sessions;
+  return 0;
+}
+
+Test(tls_resume, with_an_ssl_ctx_of_the_callers_and_its_callback) {
+  for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
+    rig_init(&r);
+    use_version(version);
+    wrap();
+    SSL_CTX_set_session_cache_mode(wrapped, SSL_SESS_CACHE_CLIENT);
+    SSL_CTX_sess_set_new_cb(wrapped, on_their_session);
+    heard_sessions = 0;
+    rig_up(&r);
+    cr_expect_gt(heard_sessions, 0);
+    for (int i = 0; i < 4; i++)
+      reconnect(true);
+    cr_expect(r.security.verified);
+    r.host = "127.0.0.1";
+    reconnect(false);
+    rig_done(&r);
+  }
+}
+
+Test(tls_resume, with_an_ssl_ctx_as_it_was_made) {
+  rig_init(&r);
+  wrap();
+  rig_up(&r);
+  memstream_end(r.below, UV_ECONNRESET);
+  reconnect(true);
+  SSL_CTX_set_verify(wrapped, SSL_VERIFY_NONE, NULL);
+  reconnect(false);
+  SSL_CTX_set_verify(wrapped, SSL_VERIFY_PEER, NULL);
+  reconnect(true);
+  SSL_CTX_set_session_cache_mode(wrapped, SSL_SESS_CACHE_OFF);
+  reconnect(false);
+  reconnect(false);
+  rig_done(&r);
+}
+
+/* So that nobody can link connections by it. */
+Test(tls_resume, a_ticket_of_an_ssl_ctx_is_used_once) {
+  rig_init(&r);
+  wrap();
+  rig_up(&r);
+  SSL_CTX_set_num_tickets(r.peer_ctx, 0);
+  reconnect(true);
+  reconnect(false);
+  rig_done(&r);
+}
+
+/* Else a server that dislikes it and says nothing would never be reached. */
+Test(tls_resume, what_a_handshake_failed_with_is_not_offered_again) {
+  for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
+    rig_init(&r);
+    SSL_CTX_set_num_tickets(r.peer_ctx, 1);
+    use_version(version);
+    rig_up(&r);
+    rig_again(&r);
+    rig_connect(&r);
+    memstream_end(r.below, UV_ECONNRESET);
+    reconnect(false);
+    reconnect(true);
+    rig_done(&r);
+  }
+}
+
 /* T20 */
 Test(tls_resume, a_flood_of_tickets_is_bounded) {
   rig_init(&r);

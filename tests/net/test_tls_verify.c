@@ -4,6 +4,7 @@
 #include "net/tls_rig.h"
 #include "support/suite.h"
 #include <openssl/ocsp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <uvmqtt/error.h>
@@ -81,6 +82,37 @@ static void expect_other_name(const char *names) {
 Test(tls_verify, T05_another_host) {
   SERVE(.san = "DNS:example.com,DNS:example.org");
   expect_other_name("example.com, example.org");
+}
+
+/* len bytes in labels of seven and their dots. */
+static const char *name_of(size_t len) {
+  static char name[300];
+  for (size_t i = 0; i < len; i++)
+    name[i] = i % 8 == 7 ? '.' : 'a';
+  name[len] = '\0';
+  return name;
+}
+
+/* More than fit are cut between two. */
+Test(tls_verify, T05_a_certificate_of_many_names) {
+  char san[2000] = "";
+  for (int i = 0; i < 60; i++)
+    snprintf(san + strlen(san), sizeof san - strlen(san),
+             "%sDNS:host%d.example.com", i == 0 ? "" : ",", 100 + i);
+  SERVE(.san = san);
+  rig_refuses(&r, UVMQTT_EHOSTNAME, "hostname mismatch");
+  const char *end = r.fault.names + strlen(r.fault.names) - 9;
+  cr_expect_str_eq(end, ".com, ...", "%s", r.fault.names);
+  rig_done(&r);
+}
+
+Test(tls_verify, T05_a_certificate_of_one_long_name) {
+  char san[300];
+  snprintf(san, sizeof san, "DNS:%s", name_of(253));
+  SERVE(.san = san);
+  rig_refuses(&r, UVMQTT_EHOSTNAME, "hostname mismatch");
+  cr_expect_str_eq(r.fault.names, name_of(253), "%s", r.fault.names);
+  rig_done(&r);
 }
 
 Test(tls_verify, T06_a_wildcard_of_a_whole_domain) {
@@ -362,15 +394,30 @@ Test(tls_verify, T27_names_that_are_not_ascii_are_refused) {
   rig_done(&r);
 }
 
-Test(tls_verify, T27_a_name_too_long_for_sni) {
-  static char host[300];
-  memset(host, 'a', 256);
+Test(tls_verify, T27_a_name_has_253_bytes_and_labels_of_63_at_the_most) {
+  char label[65] = "";
+  cr_expect_eq(um_tls_check_host(name_of(253)), 0);
+  cr_expect_eq(um_tls_check_host(name_of(254)), UVMQTT_EURL);
+  memset(label, 'a', 63);
+  cr_expect_eq(um_tls_check_host(label), 0);
+  memset(label, 'a', 64);
+  cr_expect_eq(um_tls_check_host(label), UVMQTT_EURL);
+  cr_expect_eq(um_tls_check_host("a.b."), 0);
+  cr_expect_eq(um_tls_check_host("a..b"), UVMQTT_EURL);
+  cr_expect_eq(um_tls_check_host("a.."), UVMQTT_EURL);
+  cr_expect_eq(um_tls_check_host("."), UVMQTT_EURL);
+  cr_expect_eq(um_tls_check_host(""), UVMQTT_EURL);
+  cr_expect_eq(um_tls_check_host("::1"), 0);
+}
+
+Test(tls_verify, T27_a_name_that_is_too_long_hears_nothing) {
   rig_init(&r);
-  r.host = host;
+  r.host = name_of(254);
   rig_connect(&r);
   cr_expect_eq(r.count[ENDED], 1);
-  cr_expect_eq(r.status, UVMQTT_ETLSCONFIG);
+  cr_expect_eq(r.status, UVMQTT_EURL);
   cr_expect_eq(r.below->out.len, 0);
+  cr_expect_eq(uvmqtt_tls_set_server_name(r.tls, r.host), UVMQTT_ETLSCONFIG);
   rig_done(&r);
 }
 
@@ -392,14 +439,45 @@ Test(tls_verify, a_server_name_of_the_users_replaces_the_host) {
 Test(tls_verify, T28_without_verification_anybody_is_taken_and_it_shows) {
   rig_init(&r);
   rig_use_server(&r, pki_make(&(struct pki_wish){.cn = "?"}, NULL));
-  cr_expect_eq(um_tls_warnings(r.tls), 0);
   cr_assert_eq(uvmqtt_tls_set_verify_mode(r.tls, UVMQTT_CERT_NONE), 0);
-  cr_expect_eq(um_tls_warnings(r.tls), UM_TLS_UNVERIFIED);
   rig_up(&r);
   cr_expect_not(r.security.verified);
   rig_again(&r);
   cr_assert_eq(uvmqtt_tls_set_verify_mode(r.tls, UVMQTT_CERT_REQUIRED), 0);
   rig_refuses(&r, UVMQTT_ECERT, "self-signed"); /* and no ticket helps */
+  rig_done(&r);
+}
+
+/* What a connection began with counts for it to its end. */
+static void change_meanwhile(uvmqtt_verify_mode_t from,
+                             uvmqtt_verify_mode_t to) {
+  cr_assert_eq(uvmqtt_tls_set_verify_mode(r.tls, from), 0);
+  rig_connect(&r);
+  cr_assert_eq(uvmqtt_tls_set_verify_mode(r.tls, to), 0);
+  rig_carry(&r);
+}
+
+Test(tls_verify, T28_verification_switched_on_meanwhile_was_off_and_shows) {
+  rig_init(&r);
+  rig_use_server(&r, pki_make(&(struct pki_wish){.cn = "?"}, NULL));
+  change_meanwhile(UVMQTT_CERT_NONE, UVMQTT_CERT_REQUIRED);
+  cr_assert_eq(r.count[CONNECTED], 1);
+  cr_expect_not(r.security.verified);
+  rig_again(&r);
+  rig_refuses(&r, UVMQTT_ECERT, "self-signed");
+  rig_done(&r);
+}
+
+Test(tls_verify, T28_verification_switched_off_meanwhile_was_on) {
+  rig_init(&r);
+  change_meanwhile(UVMQTT_CERT_REQUIRED, UVMQTT_CERT_NONE);
+  cr_assert_eq(r.count[CONNECTED], 1);
+  cr_expect(r.security.verified);
+  rig_again(&r);
+  rig_use_server(&r, pki_make(&(struct pki_wish){.cn = "?"}, NULL));
+  change_meanwhile(UVMQTT_CERT_REQUIRED, UVMQTT_CERT_NONE);
+  cr_expect_eq(r.count[CONNECTED], 0);
+  cr_expect_eq(r.status, UVMQTT_ECERT);
   rig_done(&r);
 }
 
@@ -453,6 +531,8 @@ static int on_status(SSL *ssl, void *arg) {
   return SSL_TLSEXT_ERR_OK;
 }
 
+static bool undated; /* the response does not say when the next one comes */
+
 static void make_staple(const X509 *about, const struct pki *signer, int status,
                         long age) {
   OCSP_BASICRESP *basic = OCSP_BASICRESP_new();
@@ -461,7 +541,8 @@ static void make_staple(const X509 *about, const struct pki *signer, int status,
   ASN1_TIME *end = X509_gmtime_adj(NULL, 3600 - age);
   ASN1_TIME *revoked =
       status == V_OCSP_CERTSTATUS_REVOKED ? X509_gmtime_adj(NULL, -60) : NULL;
-  OCSP_basic_add1_status(basic, id, status, 0, revoked, begin, end);
+  OCSP_basic_add1_status(basic, id, status, 0, revoked, begin,
+                         undated ? NULL : end);
   OCSP_basic_sign(basic, signer->cert, signer->key, EVP_sha256(), NULL, 0);
   OCSP_RESPONSE *response =
       OCSP_response_create(OCSP_RESPONSE_STATUS_SUCCESSFUL, basic);
@@ -505,6 +586,8 @@ Test(tls_verify, a_missing_staple) {
   for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
     require_staple(version);
     rig_refuses(&r, UVMQTT_ECERT, "the server stapled no OCSP response");
+    expect_code(X509_V_ERR_OCSP_VERIFY_NEEDED);
+    cr_expect_str_eq(r.fault.subject, "CN=the server");
     staple_done();
   }
 }
@@ -513,6 +596,7 @@ Test(tls_verify, a_staple_that_says_revoked) {
   require_staple(TLS1_3_VERSION);
   make_staple(r.server.cert, &r.ca, V_OCSP_CERTSTATUS_REVOKED, 0);
   rig_refuses(&r, UVMQTT_ECERT, "says: revoked");
+  expect_code(X509_V_ERR_CERT_REVOKED);
   staple_done();
 }
 
@@ -523,10 +607,31 @@ Test(tls_verify, a_staple_of_last_week) {
   staple_done();
 }
 
+Test(tls_verify, a_staple_without_an_end_counts_for_a_day) {
+  undated = true;
+  require_staple(TLS1_3_VERSION);
+  make_staple(r.server.cert, &r.ca, V_OCSP_CERTSTATUS_GOOD, 23 * 3600);
+  rig_up(&r);
+  staple_done();
+  require_staple(TLS1_3_VERSION);
+  make_staple(r.server.cert, &r.ca, V_OCSP_CERTSTATUS_GOOD, 25 * 3600);
+  rig_refuses(&r, UVMQTT_ECERT, "is not valid now");
+  staple_done();
+}
+
+Test(tls_verify, a_staple_proves_nothing_without_verification) {
+  require_staple(TLS1_3_VERSION);
+  make_staple(r.server.cert, &r.ca, V_OCSP_CERTSTATUS_GOOD, 0);
+  uvmqtt_tls_set_verify_mode(r.tls, UVMQTT_CERT_NONE);
+  rig_refuses(&r, UVMQTT_ECERT, "a staple proves nothing");
+  staple_done();
+}
+
 Test(tls_verify, a_staple_for_another_certificate) {
   require_staple(TLS1_3_VERSION);
   make_staple(r.ca.cert, &r.ca, V_OCSP_CERTSTATUS_GOOD, 0);
   rig_refuses(&r, UVMQTT_ECERT, "for another certificate");
+  expect_code(X509_V_ERR_OCSP_VERIFY_FAILED);
   staple_done();
 }
 
@@ -591,6 +696,39 @@ Test(tls_verify, another_key_is_not) {
   rig_done(&r);
 }
 
+/* Neither would be looked at, as there is no certificate. */
+static void share_key_and_refuse(int version, uvmqtt_verify_mode_t mode,
+                                 const char *pin, int code, const char *text) {
+  share_key(version, "me", secret);
+  uvmqtt_tls_set_verify_mode(r.tls, mode);
+  if (pin != NULL)
+    cr_assert_eq(uvmqtt_tls_add_pin(r.tls, pin), 0);
+  else
+    cr_assert_eq(uvmqtt_tls_require_staple(r.tls, true), 0);
+  rig_refuses(&r, code, text);
+  rig_done(&r);
+}
+
+Test(tls_verify, a_shared_key_is_not_enough_when_keys_are_pinned) {
+  char pin[65];
+  rig_init(&r);
+  pki_pin(&r.server, pin);
+  rig_done(&r);
+  for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
+    share_key_and_refuse(version, UVMQTT_CERT_REQUIRED, pin, UVMQTT_EPIN,
+                         "no certificate");
+    share_key_and_refuse(version, UVMQTT_CERT_NONE, pin, UVMQTT_EPIN,
+                         "no certificate");
+  }
+}
+
+Test(tls_verify, a_shared_key_is_not_enough_when_a_staple_is_required) {
+  share_key_and_refuse(TLS1_2_VERSION, UVMQTT_CERT_REQUIRED, NULL, UVMQTT_ECERT,
+                       "no OCSP response");
+  share_key_and_refuse(TLS1_3_VERSION, UVMQTT_CERT_REQUIRED, NULL, UVMQTT_ECERT,
+                       "no OCSP response");
+}
+
 /* Who does not know it and has a certificate of some CA is not meant. */
 Test(tls_verify, a_certificate_does_not_replace_the_shared_key) {
   share_key(TLS1_3_VERSION, "somebody", secret);
@@ -600,19 +738,21 @@ Test(tls_verify, a_certificate_does_not_replace_the_shared_key) {
 
 /* A context of the caller's own. */
 
+static SSL_CTX *wrapped;
+
 static void wrap(int mode) {
   SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
   X509_STORE_add_cert(SSL_CTX_get_cert_store(ctx), r.ca.cert);
   SSL_CTX_set_verify(ctx, mode, NULL);
   uvmqtt_tls_free(r.tls);
   cr_assert_eq(uvmqtt_tls_wrap(ctx, &r.tls), 0);
-  SSL_CTX_free(ctx);
+  wrapped = ctx;
+  SSL_CTX_free(ctx); /* r.tls has it */
 }
 
 Test(tls_verify, an_ssl_ctx_of_the_callers_is_used_as_it_is) {
   rig_init(&r);
   wrap(SSL_VERIFY_PEER);
-  cr_expect_eq(um_tls_warnings(r.tls), 0);
   rig_up(&r);
   cr_expect(r.security.verified);
   cr_expect_eq(uvmqtt_tls_add_pin(r.tls, ""), UVMQTT_ETLSCONFIG);
@@ -625,6 +765,36 @@ Test(tls_verify, an_ssl_ctx_of_the_callers_checks_names) {
   wrap(SSL_VERIFY_PEER);
   r.host = "example.com";
   rig_refuses(&r, UVMQTT_EHOSTNAME, "hostname mismatch");
+  cr_expect_str_eq(r.fault.names, "localhost, 127.0.0.1");
+  cr_expect_str_eq(r.fault.subject, "CN=the server");
+  rig_done(&r);
+}
+
+Test(tls_verify, what_an_ssl_ctx_refuses_is_told_in_full) {
+  rig_init(&r);
+  struct pki old = pki_make(
+      &(struct pki_wish){.cn = "old CA", .ca = true, .begin = -9, .end = -2},
+      NULL);
+  wrap(SSL_VERIFY_PEER);
+  X509_STORE_add_cert(SSL_CTX_get_cert_store(wrapped), old.cert);
+  rig_use_server(&r, pki_server(&old));
+  rig_refuses(&r, UVMQTT_ECERT, "certificate has expired");
+  cr_expect_eq(r.fault.verify_depth, 1);
+  cr_expect_str_eq(r.fault.subject, "CN=old CA");
+  cr_expect_eq(r.fault.expired_days, 2);
+  pki_done(&old);
+  rig_done(&r);
+}
+
+static int deny(int good, X509_STORE_CTX *x) {
+  return good && X509_STORE_CTX_get_error_depth(x) > 0;
+}
+
+Test(tls_verify, an_ssl_ctx_may_refuse_what_is_well) {
+  rig_init(&r);
+  wrap(SSL_VERIFY_PEER);
+  SSL_CTX_set_verify(wrapped, SSL_VERIFY_PEER, deny);
+  rig_refuses(&r, UVMQTT_ECERT, "application verification failure");
   rig_done(&r);
 }
 
@@ -632,9 +802,132 @@ Test(tls_verify, an_ssl_ctx_that_does_not_verify_shows) {
   rig_init(&r);
   wrap(SSL_VERIFY_NONE);
   r.host = "example.com";
-  cr_expect_eq(um_tls_warnings(r.tls), UM_TLS_UNVERIFIED);
   rig_up(&r);
   cr_expect_not(r.security.verified);
+  rig_done(&r);
+}
+
+Test(tls_verify, an_ssl_ctx_may_be_set_up_after_it_was_given) {
+  rig_init(&r);
+  wrap(SSL_VERIFY_NONE);
+  SSL_CTX_set_verify(wrapped, SSL_VERIFY_PEER, NULL);
+  rig_up(&r);
+  cr_expect(r.security.verified);
+  rig_done(&r);
+  rig_init(&r);
+  wrap(SSL_VERIFY_PEER);
+  SSL_CTX_set_verify(wrapped, SSL_VERIFY_NONE, NULL);
+  rig_up(&r);
+  cr_expect_not(r.security.verified);
+  rig_done(&r);
+}
+
+Test(tls_verify, an_ssl_ctx_that_takes_anonymous_servers_verifies_nobody) {
+  rig_init(&r);
+  wrap(SSL_VERIFY_PEER);
+  SSL_CTX_set_max_proto_version(r.peer_ctx, TLS1_2_VERSION);
+  SSL_CTX_set_cipher_list(r.peer_ctx, "aNULL:@SECLEVEL=0");
+  SSL_CTX_set_dh_auto(r.peer_ctx, 1);
+  SSL_CTX_set_cipher_list(wrapped, "ALL:aNULL:@SECLEVEL=0");
+  rig_refuses(&r, UVMQTT_ECERT, "the server sent no certificate");
+  rig_done(&r);
+}
+
+/* Its modes are for who reads and writes by himself. */
+Test(tls_verify, an_ssl_ctx_with_modes_of_its_own_loses_no_byte) {
+  static char text[100000];
+  rig_init(&r);
+  wrap(SSL_VERIFY_PEER);
+  SSL_CTX_set_mode(wrapped, SSL_MODE_ENABLE_PARTIAL_WRITE);
+  SSL_CTX_clear_mode(wrapped, SSL_MODE_AUTO_RETRY);
+  SSL_CTX_set_read_ahead(wrapped, 1);
+  rig_up(&r);
+  cr_assert_eq(rig_write(&r, text, sizeof text), 0);
+  for (int i = 0; i < 5; i++)
+    rig_peer_write(&r, text, 16000);
+  rig_carry(&r);
+  cr_expect_eq(r.peer_got.len, sizeof text);
+  cr_expect_eq(r.got.len, 5 * 16000);
+  rig_read(&r, false);
+  rig_peer_write(&r, "late", 4);
+  rig_peer_write(&r, "later", 5);
+  rig_carry(&r);
+  rig_read(&r, true);
+  rig_turn(&r);
+  cr_expect_eq(r.got.len, 5 * 16000 + 9);
+  rig_done(&r);
+}
+
+Test(tls_verify, an_ssl_ctx_for_something_else_is_refused) {
+  const SSL_METHOD *methods[] = {TLS_server_method(), DTLS_method(),
+                                 DTLS_client_method()};
+  uvmqtt_tls_t *tls = NULL;
+  for (size_t i = 0; i < 3; i++) {
+    SSL_CTX *ctx = SSL_CTX_new(methods[i]);
+    cr_expect_eq(uvmqtt_tls_wrap(ctx, &tls), UVMQTT_ETLSCONFIG);
+    cr_expect_null(tls);
+    SSL_CTX_free(ctx);
+  }
+}
+
+/* Such as one that knows the server's key. */
+static int accept_all(X509_STORE_CTX *x, void *arg) {
+  (void)x;
+  (void)arg;
+  return 1;
+}
+
+static int pass(int good, X509_STORE_CTX *x) {
+  (void)good;
+  (void)x;
+  return 1;
+}
+
+static int pardon(int good, X509_STORE_CTX *x) {
+  (void)good;
+  X509_STORE_CTX_set_error(x, X509_V_OK);
+  return 1;
+}
+
+Test(tls_verify, an_ssl_ctx_may_have_a_judge_of_its_own) {
+  rig_init(&r);
+  r.host = "example.com";
+  wrap(SSL_VERIFY_PEER);
+  SSL_CTX_set_cert_verify_callback(wrapped, accept_all, NULL);
+  rig_up(&r);
+  rig_done(&r);
+  rig_init(&r);
+  r.host = "example.com";
+  wrap(SSL_VERIFY_PEER);
+  SSL_CTX_set_verify(wrapped, SSL_VERIFY_PEER, pardon);
+  rig_up(&r);
+  rig_done(&r);
+}
+
+Test(tls_verify, an_error_that_an_ssl_ctx_let_pass_is_still_one) {
+  rig_init(&r);
+  r.host = "example.com";
+  wrap(SSL_VERIFY_PEER);
+  SSL_CTX_set_verify(wrapped, SSL_VERIFY_PEER, pass);
+  rig_refuses(&r, UVMQTT_EHOSTNAME, "hostname mismatch");
+  rig_done(&r);
+}
+
+static unsigned heard_info;
+
+static void on_their_info(const SSL *ssl, int where, int value) {
+  (void)ssl;
+  (void)where;
+  (void)value;
+  ++heard_info;
+}
+
+Test(tls_verify, an_ssl_ctx_keeps_its_info_callback) {
+  rig_init(&r);
+  wrap(SSL_VERIFY_PEER);
+  SSL_CTX_set_info_callback(wrapped, on_their_info);
+  rig_up(&r);
+  cr_expect_gt(heard_info, 0);
   rig_done(&r);
 }
 

@@ -32,67 +32,25 @@ static void enter(struct tls_rig *r) {
 
 /* What the layer says. */
 
-static void hear(struct tls_rig *r, enum moment m) {
-  cr_assert(!r->in_call, "called up inside a call down");
-  cr_assert(!r->closing || m == CLOSED, "called up after close");
-  cr_assert(m == CLOSED || r->count[ENDED] == 0, "called up after ended");
-  ++r->count[m];
-  if (r->on[m] != NULL)
-    r->on[m](r);
-  enter(r);
-}
-
-static void on_progress(void *up) {
-  hear(up, PROGRESS);
-}
-
-static void on_connected(void *up) {
-  struct tls_rig *r = up;
+static void note_security(struct tls_rig *r) {
   cr_assert_not_null(r->s->security);
   r->security = *r->s->security;
   snprintf(r->version, sizeof r->version, "%s", r->security.version);
-  hear(r, CONNECTED);
 }
 
-static void on_bytes(void *up, uint8_t *data, size_t len) {
-  struct tls_rig *r = up;
-  cr_assert_gt(len, 0);
-  cr_assert_eq(um_buf_append(&r->got, data, len), 0);
-  memset(data, 0xee, len);
-  hear(r, BYTES);
-}
-
-static void on_written(void *up, size_t n) {
-  struct tls_rig *r = up;
-  cr_assert_gt(n, 0);
-  r->taken += n;
-  hear(r, WRITTEN);
-}
-
-static void on_ended(void *up, int status) {
-  struct tls_rig *r = up;
-  cr_assert_lt(status, 0);
-  r->status = status;
-  if (r->s->fault != NULL)
+static void note(struct tls_rig *r, enum moment m) {
+  if (m == CONNECTED)
+    note_security(r);
+  if (m == ENDED && r->s->fault != NULL)
     r->fault = *r->s->fault;
-  hear(r, ENDED);
 }
 
-static void on_closed(void *up) {
-  struct tls_rig *r = up;
-  cr_assert(r->closing);
-  hear(r, CLOSED);
-  r->s = NULL;
+static void leave(struct tls_rig *r) {
+  enter(r);
 }
 
-static const struct um_stream_up up_calls = {
-    .progress = on_progress,
-    .connected = on_connected,
-    .bytes = on_bytes,
-    .written = on_written,
-    .ended = on_ended,
-    .closed = on_closed,
-};
+#define RIG struct tls_rig
+#include "net/hearing.h"
 
 /* Life. */
 
@@ -153,7 +111,8 @@ void rig_open(struct tls_rig *r) {
       .tls = r->tls,
   };
   um_layer *layers[] = {memory, um_tls_layer};
-  cr_assert_eq(um_route_open_layers(&route, layers, 2, &up_calls, r, &r->s), 0);
+  cr_assert_eq(um_route_open_layers(&route, layers, 2, &hearing_up, r, &r->s),
+               0);
   r->peer = SSL_new(r->peer_ctx);
   r->peer_in = BIO_new(BIO_s_mem());
   r->peer_out = BIO_new(BIO_s_mem());

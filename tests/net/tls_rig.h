@@ -4,12 +4,11 @@
 #define NET_TLS_RIG_H
 
 #include "net/fault.h"
+#include "net/moment.h"
 #include "net/security.h"
 #include "net/tls.h"
 #include "support/memstream.h"
 #include "support/pki.h"
-
-enum moment { PROGRESS, CONNECTED, BYTES, WRITTEN, ENDED, CLOSED, MOMENTS };
 
 struct tls_rig {
   uv_loop_t loop;
