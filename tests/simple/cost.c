@@ -40,6 +40,7 @@ void cost_expect_cheap(const struct cost *cost) {
             cost->calls - cost->clean, cost->calls);
   cr_assert(cost->longest < LIMIT, "%llu ns",
             (unsigned long long)cost->longest);
-  cr_assert(cost->voluntary == 0, "gave up the processor %ld times",
-            cost->voluntary);
+  cr_assert((unsigned long)cost->voluntary <= cost->calls / 1000,
+            "gave up the processor %ld times in %u calls", cost->voluntary,
+            cost->calls);
 }

@@ -1,8 +1,9 @@
 /* simple/cost.h: what calls of check_msg cost.
  *
  * What blocks gives the processor away by itself, so the voluntary context
- * switches of the thread are counted: there must be none. A call that the
- * scheduler interrupted for others is not taken into the longest time. */
+ * switches of the thread are counted: there must be next to none (the
+ * sanitizer's allocator has locks). A call that the scheduler interrupted for
+ * others is not taken into the longest time. */
 #ifndef SIMPLE_COST_H
 #define SIMPLE_COST_H
 

@@ -129,17 +129,31 @@ static bool play(struct peer *p, const char *line) {
   return false;
 }
 
+static void stop_listening(struct peer *p) {
+  if (p->listener >= 0)
+    close(p->listener);
+  p->listener = -1;
+}
+
+/* Nobody is to come in between the last line and the end. */
+static bool is_last_word(const char *const *line) {
+  return line[1] == NULL && strcmp(*line, "accept") != 0;
+}
+
 static void run(void *arg) {
   struct peer *p = arg;
-  for (const char *const *line = p->lines; *line != NULL; line++)
+  for (const char *const *line = p->lines; *line != NULL; line++) {
+    if (is_last_word(line))
+      stop_listening(p);
     if (!play(p, *line)) {
       fprintf(stderr, "peer: %s\n", *line);
       snprintf(p->failure, sizeof p->failure, "%s", *line);
       break;
     }
+  }
   if (p->fd >= 0)
     close(p->fd);
-  close(p->listener);
+  stop_listening(p);
   uv_sem_post(&p->told); /* nobody waits for one that failed */
 }
 
