@@ -33,7 +33,7 @@ static void push_all(struct um_table *t, struct um_table_link *chain) {
 
 static void grow(struct um_table *t) {
   struct um_table old = *t;
-  size_t cap = t->cap == 0 ? FIRST_CAP : 2 * t->cap;
+  uint32_t cap = t->cap == 0 ? FIRST_CAP : 2 * t->cap;
   struct um_table_link **buckets =
       um_calloc(cap, sizeof(struct um_table_link *));
   if (buckets == NULL)

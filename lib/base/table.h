@@ -17,7 +17,7 @@ struct um_table_link {
 struct um_table {
   struct um_table_link **buckets; /* NULL: only `one` */
   struct um_table_link *one;
-  size_t cap, n; /* cap is 0 or a power of two */
+  uint32_t cap, n; /* cap is 0 or a power of two */
 };
 
 void um_table_done(struct um_table *t); /* its own memory, not the objects */

@@ -43,20 +43,20 @@ struct uvmqtt_s {
   void *data;
 
   /* link.c */
+  struct um_stream *stream; /* NULL when there is none */
   uvmqtt_state_t state;
+  uint32_t attempt;
+  int phase;   /* connecting: of the deadline */
   bool wanted; /* to be online */
   bool kicked; /* uvmqtt_connect while waiting: try at once */
   bool heard_connack;
-  struct um_stream *stream; /* NULL when there is none */
   bool stream_closing;
-  bool ws_asked; /* for headers, and waits for the answer */
-  uint32_t attempt;
+  bool ws_asked;   /* for headers, and waits for the answer */
   bool was_stable; /* the next attempt is the first again */
+  bool overdue;    /* deadline passed once; read once more, then act */
   uint64_t online_since;
   uint64_t deadline;   /* of the state: connect time-out, back-off */
   uint64_t connect_by; /* connecting: whatever the phase */
-  int phase;           /* connecting: of the deadline */
-  bool overdue;        /* deadline passed once; read once more, then act */
   struct um_past past;
   struct um_backoff backoff;
   struct um_redirect *redirect; /* NULL: none was followed */
@@ -87,7 +87,6 @@ struct uvmqtt_s {
   struct um_list remotes; /* open ones */
   bool remotes_wait;      /* one could not hand over all: the queue was full */
 
-  /* closing */
   bool closing;
   bool torn_down; /* requests cancelled, handles being closed */
   bool handles_closed;

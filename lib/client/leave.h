@@ -14,11 +14,11 @@ struct um_leave {
   bool asked;
   bool draining; /* not yet: first what is held must be complete */
   bool again;    /* uvmqtt_connect meanwhile */
-  uvmqtt_disconnect_mode_t mode;
   uint8_t reason;
+  uvmqtt_disconnect_mode_t mode;
+  int status;               /* what cb will hear */
   struct um_op *properties; /* an op only for its copying; NULL: none */
   uint64_t deadline;        /* the connection is cut then */
-  int status;               /* what cb will hear */
   uvmqtt_request_cb cb;
   void *arg;
 };

@@ -15,12 +15,12 @@ struct um_handles {
   struct um_turns *turns; /* of their loop */
   struct um_turn_link waits;
   struct um_list list; /* all whose memory we still hold */
-  bool unref;
   void *arg;
   void (*turn)(void *arg);   /* wanted at the next hop */
   void (*closed)(void *arg); /* set once um_handles_close was called */
-  unsigned holds;
-  unsigned hops; /* still to go until memory the host closed is free */
+  uint32_t holds;
+  uint8_t hops; /* still to go until memory the host closed is free */
+  bool unref;
 };
 
 void um_handles_init(struct um_handles *g, struct um_turns *turns, bool unref,

@@ -35,7 +35,7 @@ static bool is_local(const struct um_proxied *p) {
 void um_proxied_connected(struct um_proxied *p) {
   um_proxied_forget(p);
   p->f.stream.loopback = is_local(p);
-  p->f.stream.server = p->server;
+  p->f.stream.server = (uint32_t)p->server;
   um_filter_connected(&p->f);
 }
 

@@ -280,7 +280,7 @@ static void win(struct um_race *r, const struct attempt *a,
   struct um_stream *s = r->stream;
   drop_all(r);
   s->loopback = um_address_is_loopback(peer);
-  s->server = a->server;
+  s->server = (uint32_t)a->server;
   s->phase = UVMQTT_PHASE_CONNECT;
   um_address_print(&a->to, s->address, sizeof s->address);
   um_socket_tune(r->socket, a->tcp);

@@ -60,18 +60,18 @@ struct um_stream {
   const struct um_stream_ops *ops;
   const struct um_stream_up *up;
   void *up_arg;
-  bool busy;         /* bytes of the last write are still held: do not write */
   uint64_t deadline; /* uv_now() at which to call tick; UINT64_MAX is none. The
                         owner has the one timer; it may fire late or early */
-  int phase;         /* uvmqtt_phase_t: RESOLVE or CONNECT until connected */
-  char address[UM_ADDRESS_TEXT]; /* "127.0.0.1:1883" tried last or in use; ""
-                                    before */
-  bool loopback; /* the connected peer is 127/8, ::1 or a unix socket */
-  size_t server; /* which of um_route's servers it is, once connected */
   const struct um_security *security; /* from connected on, what protects the
                                          bytes; NULL: they are in clear text */
   const struct um_fault *fault; /* when ended, what is known beyond the status;
                                    NULL: nothing. Valid until closed */
+  int phase;       /* uvmqtt_phase_t: RESOLVE or CONNECT until connected */
+  uint32_t server; /* which of um_route's servers it is, once connected */
+  bool busy;       /* bytes of the last write are still held: do not write */
+  bool loopback;   /* the connected peer is 127/8, ::1 or a unix socket */
+  char address[UM_ADDRESS_TEXT]; /* "127.0.0.1:1883" tried last or in use; ""
+                                    before */
 };
 
 #endif

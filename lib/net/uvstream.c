@@ -113,7 +113,8 @@ static void on_read(uv_stream_t *io, ssize_t n, const uv_buf_t *buf) {
   struct um_stream *s = &u->stream;
   if (u->state != UM_UVSTREAM_UP || n == UV_ENOBUFS)
     return;
-  u->full_reads = n == (ssize_t)u->read_buffer.len ? u->full_reads + 1 : 0;
+  u->full_reads =
+      n == (ssize_t)u->read_buffer.len ? (uint8_t)(u->full_reads + 1) : 0;
   if (n < 0)
     um_uvstream_end(u, (int)n);
   else if (n > 0)

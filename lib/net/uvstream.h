@@ -18,13 +18,13 @@ enum um_uvstream_state {
 
 struct um_uvstream {
   struct um_stream stream;
-  enum um_uvstream_state state;
   struct um_handles handles;
   struct um_writer writer;
   uv_stream_t *io; /* NULL before UP */
   uv_buf_t read_buffer;
-  unsigned full_reads; /* in a row */
-  int doom;            /* what `ended` will say */
+  enum um_uvstream_state state;
+  int doom;           /* what `ended` will say */
+  uint8_t full_reads; /* in a row */
 };
 
 void um_uvstream_init(struct um_uvstream *u, struct um_turns *turns,

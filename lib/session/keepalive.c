@@ -21,7 +21,7 @@ static uint64_t in_any_case(const struct um_keepalive *k) {
 void um_keepalive_start(struct um_keepalive *k, uint64_t now,
                         uint16_t seconds) {
   memset(k, 0, sizeof *k);
-  k->interval = (uint64_t)seconds * 1000;
+  k->interval = seconds * 1000u;
   k->last_tx = k->last_rx = now;
 }
 

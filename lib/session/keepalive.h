@@ -16,17 +16,17 @@
 #define UM_NEVER UINT64_MAX
 
 struct um_keepalive {
-  uint64_t interval; /* ms, 0: off */
   uint64_t last_tx, last_rx;
   uint64_t pinged; /* when the unanswered PINGREQ was sent */
   uint64_t probed_by;
   uint64_t suspected;
   uint64_t deaf_since;
-  uint64_t asked; /* when the latest PINGREQ was sent */
-  uint32_t rtt;   /* ms, of the latest answered one */
-  bool waiting;   /* for PINGRESP */
-  bool probing;   /* nothing was read since um_keepalive_probed */
-  bool suspect;   /* verdict was due once; nothing read since */
+  uint64_t asked;    /* when the latest PINGREQ was sent */
+  uint32_t interval; /* ms, 0: off */
+  uint32_t rtt;      /* ms, of the latest answered one */
+  bool waiting;      /* for PINGRESP */
+  bool probing;      /* nothing was read since um_keepalive_probed */
+  bool suspect;      /* verdict was due once; nothing read since */
   bool deaf;
 };
 

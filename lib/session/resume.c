@@ -84,7 +84,7 @@ void um_resume_forget(struct um_session *s) {
   bool held =
       s->outbox->n_inflight != s->outbox->n_detached || s->inbox.n_open != 0;
   note_new_epoch(s, status != 0);
-  s->lost_messages += um_outbox_session_lost(s->outbox, status);
+  s->lost_messages += (uint32_t)um_outbox_session_lost(s->outbox, status);
   bool dropped = drop_queued(s) != 0;
   s->forgotten = s->forgotten || held || dropped;
   if (!UM_MUTANT(6)) /* swallows messages of the next session */

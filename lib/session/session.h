@@ -110,9 +110,9 @@ struct um_session_events {
 struct um_ending {
   int code;
   uint8_t reason;         /* from the server's CONNACK or DISCONNECT; 0: none */
+  bool retry_now;         /* falling back to 3.1.1: no back-off */
   char *reason_string;    /* less than UM_REASON_STRING_MAX, cut at a character;
                              NULL: none, or no memory for it */
-  bool retry_now;         /* falling back to 3.1.1: no back-off */
   char *server_reference; /* with reason 0x9C or 0x9D; NULL: none */
 };
 
@@ -121,10 +121,10 @@ struct um_session {
   const struct um_identity *who;
   const struct um_session_events *events;
   void *up;
-  enum um_session_state state;
-  bool halted; /* um_session_halt was called inside an event */
-  bool paused; /* by the user; holds up nothing before CONNACK */
   uint64_t now;
+  enum um_session_state state;
+  bool halted;         /* um_session_halt was called inside an event */
+  bool paused;         /* by the user; holds up nothing before CONNACK */
   uint16_t last_pid;   /* of an outbox that has gone */
   uint8_t version;     /* spoken or to be tried next; remembered fall-back */
   uint8_t silent_ends; /* connections closed without a byte after CONNECT */
@@ -137,11 +137,11 @@ struct um_session {
   bool lenient;        /* the server broke our Receive Maximum in this session:
                           see deliver.c */
   bool given_up;       /* the store failed, and all that was held has ended */
-  size_t lost_messages;
-  bool fell_back;   /* VERSION_FALLBACK is due in settle */
-  bool rearm;       /* the deadline moved to a later time worth a timer */
-  bool restore_due; /* subscriptions are lost and no ops made for them yet */
-  bool high;        /* on_water was told so last */
+  bool fell_back;      /* VERSION_FALLBACK is due in settle */
+  bool rearm;          /* the deadline moved to a later time worth a timer */
+  bool restore_due;    /* subscriptions are lost and no ops made for them yet */
+  bool high;           /* on_water was told so last */
+  uint32_t lost_messages;
   uint32_t receipts_ended; /* so many of the oldest are over: with 0 up to */
   uint64_t receipts_taken; /* here, with this after it: */
   int receipts_status;
