@@ -217,12 +217,40 @@ static bool may_tell(const struct um_session *s, const struct um_packet *p) {
   return true;
 }
 
-static int decode(struct um_session *s, struct um_span frame,
-                  struct um_packet *ret) {
+static struct um_scratch *scratch_of(const struct um_session *s) {
   struct um_scratch *scratch = &s->commons->scratch;
   scratch->version = s->version;
   scratch->from = UM_SERVER;
-  int r = um_decode(frame, scratch, ret);
+  return scratch;
+}
+
+/* Before CONNACK the first byte decides: what speaks there may be no MQTT
+ * server, and may have said all it will say. */
+static int judge_first(const struct um_session *s, uint8_t byte) {
+  if (s->state != UM_SESSION_GREETING)
+    return 0;
+  int r = um_decode_first(byte, scratch_of(s));
+  bool may_come = rx[byte >> 4].states >> s->state & 1;
+  return r == 0 && !may_come ? UVMQTT_EPROTOCOL : r;
+}
+
+/* Enough bytes for a hint at what does. */
+#define BEGINNING 5u
+
+static int judge_beginning(const struct um_session *s) {
+  const struct um_buf *begun = &s->frame.rest;
+  if (!um_frame_partial(&s->frame) || begun->len < BEGINNING)
+    return 0;
+  return judge_first(s, *um_buf_head(begun));
+}
+
+static int decode(struct um_session *s, struct um_span frame,
+                  struct um_packet *ret) {
+  int r = judge_first(s, frame.data[0]);
+  if (r)
+    *ret = (struct um_packet){.type = frame.data[0] >> 4};
+  else
+    r = um_decode(frame, scratch_of(s), ret);
   if (s->config->trace)
     um_trace_received(s, frame, ret, r);
   return r == 0 && !may_tell(s, ret) ? UVMQTT_EPROTOCOL : r;
@@ -299,6 +327,8 @@ static int parse(struct um_session *s, uint8_t *data, size_t len,
   while ((r == 0 || UM_MUTANT(41)) && receiving(s) &&
          (r = um_frame_next(&s->frame, &frame)) > 0)
     r = take(s, r, frame);
+  if (r == 0 && receiving(s))
+    r = judge_beginning(s);
   *ret_left = s->frame.chunk_len;
   um_frame_push(&s->frame, NULL, 0);
   return r;

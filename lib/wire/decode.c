@@ -385,6 +385,10 @@ UM_INLINE int decode_body(struct um_span frame, struct um_scratch *s,
   return d.r.err;
 }
 
+int um_decode_first(uint8_t byte, const struct um_scratch *s) {
+  return judge_header(byte >> 4, FLAGS_OF(byte), s);
+}
+
 int um_decode(struct um_span frame, struct um_scratch *s,
               struct um_packet *ret) {
   uint8_t type = frame.data[0] >> 4;

@@ -121,6 +121,9 @@ void um_scratch_done(struct um_scratch *s);
 int um_decode(struct um_span frame, struct um_scratch *s,
               struct um_packet *ret);
 
+/* The same of the first byte alone: 0, UVMQTT_EMALFORMED or UVMQTT_EPROTOCOL. */
+int um_decode_first(uint8_t byte, const struct um_scratch *s);
+
 /* Appends the packet to out, as `version`. The caller has checked the values
  * (the checks below); properties are not written for 3.1.1, nor reason codes
  * it does not have. Acks leave out reason and properties where the standard

@@ -290,3 +290,29 @@ Test(report, a_port_without_tls_is_known_by_its_answer) {
   tls_is_answered("+OK ready\r\n", "does not speak TLS");
   tls_is_answered(NULL, "does this port speak TLS, or plain MQTT");
 }
+
+/* The line is shorter than the packet that it looks like, and the peer waits
+ * for our answer: nothing else will come. */
+Test(report, what_is_no_mqtt_is_told_at_once) {
+  static const char *const lines[][2] = {
+      {"HTTP/1.1 400 Bad Request\r\n\r\n", "speaks HTTP"},
+      {"SSH-2.0-OpenSSH_9.2\r\n", "speaks SSH"},
+      {"220 mail ESMTP\r\n", "speaks SMTP"},
+  };
+  for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++)
+    for (int version = 4; version <= 5; version++) {
+      uvmqtt_options_t o = {UVMQTT_OPTIONS_INIT,
+                            .version = (uvmqtt_protocol_t)version,
+                            .reconnect_max = UVMQTT_OFF};
+      rig_open(&r);
+      guest_open(&r, &r.g, &o);
+      guest_connect(&r.g);
+      HEARS(&r, "CONNECT ...");
+      broker_sends(r.b.link, lines[i][0], strlen(lines[i][0]));
+      UNTIL(&r, r.g.n[DISCONNECTED] == 1);
+      cr_expect(strstr(r.g.error.hint, lines[i][1]) != NULL, "%s",
+                r.g.error.hint);
+      cr_expect_eq(r.g.error.phase, UVMQTT_PHASE_HANDSHAKE);
+      rig_close(&r);
+    }
+}
