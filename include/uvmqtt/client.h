@@ -489,15 +489,15 @@ typedef struct uvmqtt_stats_s {
   size_t size; /* set it to sizeof(uvmqtt_stats_t) */
   uint64_t bytes_sent, bytes_received;
   uint64_t packets_sent, packets_received;
-  uint64_t writes, reads;          /* system calls */
-  uint64_t attempts;               /* to connect */
-  uint64_t connects;               /* successful CONNACKs */
-  uint64_t unknown_acks;           /* acknowledgements nobody waited for */
-  uint64_t duplicates;             /* QoS 2 messages received again */
-  uint64_t queued;                 /* now: requests not yet sent */
-  uint64_t inflight;               /* now: sent, not yet acknowledged */
-  uint64_t queued_bytes;           /* now: bytes held for both */
-  uint64_t late_replies;           /* answers that no request waited for */
+  uint64_t writes, reads; /* system calls */
+  uint64_t attempts;      /* to connect */
+  uint64_t connects;      /* successful CONNACKs */
+  uint64_t unknown_acks;  /* acknowledgements nobody waited for */
+  uint64_t duplicates;    /* QoS 2 messages received again */
+  uint64_t queued;        /* now: requests not yet sent */
+  uint64_t inflight;      /* now: sent, not yet acknowledged */
+  uint64_t queued_bytes;  /* now: bytes held for both */
+  uint64_t late_replies;  /* answers that no request waited for */
   /* Packets by uvmqtt_packet_type_t; received[0] are those of types that no
    * server may send. */
   uint64_t sent[16], received[16];

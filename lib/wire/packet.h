@@ -121,7 +121,8 @@ void um_scratch_done(struct um_scratch *s);
 int um_decode(struct um_span frame, struct um_scratch *s,
               struct um_packet *ret);
 
-/* The same of the first byte alone: 0, UVMQTT_EMALFORMED or UVMQTT_EPROTOCOL. */
+/* The same of the first byte alone: 0, UVMQTT_EMALFORMED or UVMQTT_EPROTOCOL.
+ */
 int um_decode_first(uint8_t byte, const struct um_scratch *s);
 
 /* Appends the packet to out, as `version`. The caller has checked the values

@@ -211,7 +211,7 @@ void tower_feed_text(struct tower *t, const char *text) {
 }
 
 static void expect(struct um_buf *b, const void *data, size_t len) {
-  cr_assert_eq(b->len, len, "%zu bytes instead of %zu: %.*s", b->len, len,
+  cr_assert_eq(b->len, len, "%u bytes instead of %zu: %.*s", b->len, len,
                (int)b->len, b->len == 0 ? "" : (char *)um_buf_head(b));
   cr_assert(len == 0 || memcmp(um_buf_head(b), data, len) == 0,
             "other bytes: %.*s", (int)len, (char *)um_buf_head(b));

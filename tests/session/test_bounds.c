@@ -308,7 +308,8 @@ static void flood_with(uint8_t version, const uint8_t *packet, size_t len,
   cr_assert_eq(
       um_session_feed(&s, CLOCK_START, flood, sizeof flood / len * len), 0);
   cr_assert_eq(n_messages, messages);
-  cr_assert_eq(um_counters_total(&s.counters, UM_RECEIVED), 1 + sizeof flood / len);
+  cr_assert_eq(um_counters_total(&s.counters, UM_RECEIVED),
+               1 + sizeof flood / len);
   cr_assert_leq(growth(), 1024);
   end();
 }

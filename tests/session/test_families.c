@@ -237,7 +237,7 @@ static void check_out(const struct scene *scene) {
     memcpy(b.at + b.len, disconnect, sizeof disconnect);
     b.len += sizeof disconnect;
   }
-  cr_expect_eq(s.out.len, b.len, "%s: sent %zu bytes, not %zu",
+  cr_expect_eq(s.out.len, b.len, "%s: sent %u bytes, not %zu",
                name_scene(scene), s.out.len, b.len);
   cr_expect(b.len == 0 || memcmp(um_buf_head(&s.out), b.at, b.len) == 0,
             "%s: sent something else", name_scene(scene));

@@ -160,9 +160,8 @@ void judge_catch_up(struct world *w) {
   struct conn *c = net_find(w, j->conn);
   if (!judge_judging(w, c) || j->undecided)
     return;
-  uint64_t taken =
-      um_counters_total(&w->driver.session.counters, UM_RECEIVED) -
-          j->taken_before;
+  uint64_t taken = um_counters_total(&w->driver.session.counters, UM_RECEIVED) -
+                   j->taken_before;
   while (c->n_judged < taken && c->n_judged < c->n_arrivals) {
     const struct arrival *a = &c->arrivals[c->n_judged++];
     if (a->type == 0 && c->n_judged < taken)
@@ -183,8 +182,7 @@ void judge_opened(struct world *w, uint64_t conn) {
   memset(j->aliases, 0, sizeof j->aliases);
   j->unacked = 0;
   j->resent = 0;
-  j->taken_before =
-      um_counters_total(&w->driver.session.counters, UM_RECEIVED);
+  j->taken_before = um_counters_total(&w->driver.session.counters, UM_RECEIVED);
   for (size_t i = 0; i < j->n_flights; i++)
     j->flights[i].here = j->flights[i].counted = false;
 }
