@@ -338,7 +338,8 @@ typedef struct uvmqtt_auth_s {
   X(SESSION_UNKNOWN, "the server kept a session we did not know")              \
   /* 5.0 with KEEP or CLEAN: the same is a violation; next is Clean Start 1 */ \
   X(SESSION_MISMATCH, "the server claims a session that we never had")         \
-  /* from now on this server is spoken to in 3.1.1 */                          \
+  /* from now on this server is spoken to in 3.1.1 until close; others are     \
+   * not, so each that falls back is told */                                   \
   X(VERSION_FALLBACK, "falling back to MQTT 3.1.1")                            \
   /* five connections in a row were ended by violations soon after CONNACK;    \
    * the back-off stays at its maximum */                                      \

@@ -151,8 +151,8 @@ typedef struct uvmqtt_options_s {
   /* Further servers, as URLs of the same scheme as url (else UVMQTT_EURL): host
    * and port, and the path of a WebSocket if there is one; everything else is
    * that of url and of these options; at most UVMQTT_SERVERS_MAX. The servers
-   * are taken for equal: the session is expected at whichever is reached, and
-   * so is the MQTT version spoken.
+   * are taken for equal: the session is expected at whichever is reached. Only
+   * the MQTT version is each server's own, see version.
    *
    * Each attempt begins with url and takes the servers in order: two addresses
    * of each (one IPv6, one IPv4, where there are) and then the next two, at
@@ -202,6 +202,14 @@ typedef struct uvmqtt_options_s {
    * beside it. */
   const char *auth_method;
 
+  /* UVMQTT_VERSION_ANY greets with 5.0, and falls back to 3.1.1 when a server
+   * answers with 0x84 or as 3.1.1 servers do ("unacceptable version"), or has
+   * twice closed the connection without a byte after CONNECT; never after a
+   * time-out or anything else. UVMQTT_NOTICE_VERSION_FALLBACK says so. It is
+   * remembered until close, of this server (host, port and transport) and no
+   * other of url, servers and redirects; of the 32 met last. What depends on
+   * the version and is decided while offline goes by the server reached last.
+   */
   uvmqtt_protocol_t version;
   uvmqtt_session_mode_t session;
   uvmqtt_session_lost_t session_lost;

@@ -156,8 +156,17 @@ void um_link_progress(uvmqtt_t *m) {
     begin_phase(m, phase, m->options.shared->handshake_timeout);
 }
 
+/* Of the servers that could have been reached, this one. */
+static uint64_t server_reached(const uvmqtt_t *m) {
+  struct um_server servers[UM_SERVERS_MAX];
+  servers_of(m, servers);
+  return um_servers_number(um_redirect_target(m)->transport,
+                           &servers[m->stream->server], m->options.who.seed);
+}
+
 /* The user may close or leave where he is asked; both go on from service. */
 static int greet(uvmqtt_t *m) {
+  um_session_reached(&m->session, server_reached(m));
   if (!um_secure_enough(m))
     return UVMQTT_EINSECURE;
   um_secure_warn(m);

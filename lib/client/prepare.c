@@ -53,12 +53,6 @@ bool um_prepare_answered(uvmqtt_t *m, int *ret_verdict) {
 
 /* The answer. */
 
-/* Who says where to go says that redirects are over. */
-static void go_elsewhere(uvmqtt_t *m) {
-  um_redirect_done(m);
-  um_session_new_server(&m->session);
-}
-
 static int apply(uvmqtt_t *m, const uvmqtt_change_t *change) {
   bool moved;
   int r = um_options_change(&m->options, change, &moved);
@@ -66,8 +60,8 @@ static int apply(uvmqtt_t *m, const uvmqtt_change_t *change) {
     return r;
   if (moved ||
       (change->url != NULL && um_redirect_target(m) != &m->options.url))
-    go_elsewhere(m);
-  um_redirect_open(m); /* the session says the new ones */
+    um_redirect_done(m); /* who says where to go says that they are over */
+  um_redirect_open(m);   /* the session says the new ones */
   return 0;
 }
 

@@ -76,6 +76,7 @@ static void draw_broker(struct world *w, struct climate *c) {
                                         OLD_CLOSES};
   bool may_be_old = c->version == UVMQTT_VERSION_ANY && chance(w, 500);
   c->old = may_be_old ? old[roll(w, 3)] : OLD_NOT;
+  c->old_beyond = chance(w, 300);
   c->byzantine = chance(w, 850)   ? HONEST
                  : chance(w, 600) ? BAD_PACKETS
                                   : MUTATED;

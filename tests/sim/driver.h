@@ -15,8 +15,13 @@ struct world;
 
 enum link_state { OFFLINE, CONNECTING, ONLINE, DISCONNECTING, WAITING, CLOSED };
 
-/* client/redirect.h; all servers are one. */
+/* Which servers there are by name, that of the options the first. Behind them
+ * is one broker; only how old it is differs. */
+#define SERVERS 4u
+
+/* client/redirect.h */
 struct redirect {
+  unsigned moved_to, detour_to;
   bool moved, moved_secrets, detour, detour_secrets;
   unsigned in_a_row;
 };

@@ -55,7 +55,8 @@ void judge_reset(struct world *w) {
   j->n_flights = j->n_open = 0;
   j->order = j->parted = j->generation = 0;
   memset(j->newest, 0, sizeof j->newest);
-  j->had_session = j->connected_once = j->must_clean = j->fell_back = false;
+  j->had_session = j->connected_once = j->must_clean = false;
+  memset(j->fell_back, 0, sizeof j->fell_back);
   j->assigned[0] = '\0';
   j->restore_open = j->vague = false;
   j->conn = 0;
@@ -63,10 +64,6 @@ void judge_reset(struct world *w) {
   j->kicked = true;
   j->doublings = 0;
   clear_debts(j);
-}
-
-void judge_new_server(struct world *w) {
-  w->judge.fell_back = false;
 }
 
 unsigned judge_urgency(const struct request *r) {
@@ -160,9 +157,8 @@ void judge_catch_up(struct world *w) {
   struct conn *c = net_find(w, j->conn);
   if (!judge_judging(w, c) || j->undecided)
     return;
-  uint64_t taken =
-      um_counters_total(&w->driver.session.counters, UM_RECEIVED) -
-          j->taken_before;
+  uint64_t taken = um_counters_total(&w->driver.session.counters, UM_RECEIVED) -
+                   j->taken_before;
   while (c->n_judged < taken && c->n_judged < c->n_arrivals) {
     const struct arrival *a = &c->arrivals[c->n_judged++];
     if (a->type == 0 && c->n_judged < taken)
@@ -183,8 +179,7 @@ void judge_opened(struct world *w, uint64_t conn) {
   memset(j->aliases, 0, sizeof j->aliases);
   j->unacked = 0;
   j->resent = 0;
-  j->taken_before =
-      um_counters_total(&w->driver.session.counters, UM_RECEIVED);
+  j->taken_before = um_counters_total(&w->driver.session.counters, UM_RECEIVED);
   for (size_t i = 0; i < j->n_flights; i++)
     j->flights[i].here = j->flights[i].counted = false;
 }

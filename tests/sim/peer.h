@@ -18,6 +18,7 @@ struct terms {
 #define ALIASES_MAX 8
 
 struct peer {
+  unsigned server; /* by this name */
   struct bytes rx;
   bool greeted;  /* CONNECT came */
   bool accepted; /* CONNACK with 0 was sent */
