@@ -441,16 +441,19 @@ UVMQTT_EXTERN int uvmqtt_disconnect(uvmqtt_t *m,
 /* The answer to .on_ws_headers: n (0 is fine) headers of this handshake, each
  * as uvmqtt_header_t tells, copied, our copies wiped once they are sent. Legal
  * inside the callback and later, once for each question; when on_disconnect
- * came first the question is void.
+ * came first the question is void. id is that of the question, so that an
+ * answer that comes too late cannot be taken for that to a newer one; 0:
+ * whichever is open.
  *
  * UV_EINVAL (m or headers is NULL), UVMQTT_EHEADER (the question stays open),
- * UV_EALREADY (there is no question), UV_ENOMEM (it stays open), UV_ECANCELED
+ * UVMQTT_ESTALE (it is not the latest question's), UV_EALREADY (that one is
+ * answered or void, or there was none), UV_ENOMEM (it stays open), UV_ECANCELED
  * (closing). */
-UVMQTT_EXTERN int uvmqtt_ws_headers(uvmqtt_t *m, const uvmqtt_header_t *headers,
-                                    size_t n);
+UVMQTT_EXTERN int uvmqtt_ws_headers(uvmqtt_t *m, uint64_t id,
+                                    const uvmqtt_header_t *headers, size_t n);
 /* The other answer: there are none to be had now. The attempt ends with
  * UVMQTT_EHEADERS, and a later one asks again. */
-UVMQTT_EXTERN int uvmqtt_ws_fail(uvmqtt_t *m);
+UVMQTT_EXTERN int uvmqtt_ws_fail(uvmqtt_t *m, uint64_t id);
 
 typedef void (*uvmqtt_close_cb)(void *arg);
 
@@ -489,15 +492,15 @@ typedef struct uvmqtt_stats_s {
   size_t size; /* set it to sizeof(uvmqtt_stats_t) */
   uint64_t bytes_sent, bytes_received;
   uint64_t packets_sent, packets_received;
-  uint64_t writes, reads;          /* system calls */
-  uint64_t attempts;               /* to connect */
-  uint64_t connects;               /* successful CONNACKs */
-  uint64_t unknown_acks;           /* acknowledgements nobody waited for */
-  uint64_t duplicates;             /* QoS 2 messages received again */
-  uint64_t queued;                 /* now: requests not yet sent */
-  uint64_t inflight;               /* now: sent, not yet acknowledged */
-  uint64_t queued_bytes;           /* now: bytes held for both */
-  uint64_t late_replies;           /* answers that no request waited for */
+  uint64_t writes, reads; /* system calls */
+  uint64_t attempts;      /* to connect */
+  uint64_t connects;      /* successful CONNACKs */
+  uint64_t unknown_acks;  /* acknowledgements nobody waited for */
+  uint64_t duplicates;    /* QoS 2 messages received again */
+  uint64_t queued;        /* now: requests not yet sent */
+  uint64_t inflight;      /* now: sent, not yet acknowledged */
+  uint64_t queued_bytes;  /* now: bytes held for both */
+  uint64_t late_replies;  /* answers that no request waited for */
   /* Packets by uvmqtt_packet_type_t; received[0] are those of types that no
    * server may send. */
   uint64_t sent[16], received[16];

@@ -228,6 +228,11 @@ typedef struct uvmqtt_attempt_s {
   uint64_t id; /* of this question, for uvmqtt_go; never 0, never used again */
 } uvmqtt_attempt_t;
 
+/* Headers of a WebSocket's handshake are asked for: see .on_ws_headers. */
+typedef struct uvmqtt_ws_question_s {
+  uint64_t id; /* for the answer; never 0, never used again by this client */
+} uvmqtt_ws_question_t;
+
 /* Where in its life a connection was. */
 #define UVMQTT_PHASE_MAP(X)                                                    \
   X(NONE, "none")                                                              \

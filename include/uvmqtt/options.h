@@ -116,7 +116,8 @@ typedef void (*uvmqtt_log_cb)(uvmqtt_t *m, uvmqtt_log_level_t level,
                               const char *text);
 typedef void (*uvmqtt_trace_cb)(uvmqtt_t *m, const uvmqtt_trace_t *trace);
 typedef void (*uvmqtt_water_cb)(uvmqtt_t *m, bool high);
-typedef void (*uvmqtt_ws_headers_cb)(uvmqtt_t *m);
+typedef void (*uvmqtt_ws_headers_cb)(uvmqtt_t *m,
+                                     const uvmqtt_ws_question_t *question);
 typedef int (*uvmqtt_socket_cb)(uvmqtt_t *m, int fd, int family);
 
 /* A name whose addresses are asked for, see on_resolve. */
@@ -409,8 +410,9 @@ typedef struct uvmqtt_options_s {
   size_t n_ws_headers;
   /* Asked on each connection, when all below the WebSocket is up, for more
    * headers: for signatures and tokens that do not last. It must answer with
-   * uvmqtt_ws_headers or uvmqtt_ws_fail, inside or later; until then the
-   * handshake waits, and .handshake_timeout and .connect_timeout run. */
+   * uvmqtt_ws_headers or uvmqtt_ws_fail, inside or later and with the id of the
+   * question; until then the handshake waits, and .handshake_timeout and
+   * .connect_timeout run. */
   uvmqtt_ws_headers_cb on_ws_headers;
   /* Go on with a server that does not confirm the sub-protocol "mqtt", against
    * the standard ([MQTT-6.0.0-4]); one that names another is still refused. */

@@ -17,6 +17,7 @@ struct um_way {
   uvmqtt_header_t *headers; /* copies */
   size_t n_headers;
   uvmqtt_ws_headers_cb on_ws_headers;
+  uint64_t question; /* the latest of its */
 };
 
 /* NULL when the user said nothing. The errors of uvmqtt_new; *ret needs

@@ -94,22 +94,28 @@ static void answer(struct rig *r, const char *text) {
 static const uvmqtt_header_t signature = {"X-Signature", "1234"};
 static unsigned asked;
 
-static void sign_at_once(uvmqtt_t *m) {
+static void sign_at_once(uvmqtt_t *m, const uvmqtt_ws_question_t *question) {
   asked++;
-  cr_assert_eq(uvmqtt_ws_headers(m, &signature, 1), 0);
-  cr_assert_eq(uvmqtt_ws_headers(m, &signature, 1), UV_EALREADY);
+  cr_assert_eq(uvmqtt_ws_headers(m, question->id, &signature, 1), 0);
+  cr_assert_eq(uvmqtt_ws_headers(m, question->id, &signature, 1), UV_EALREADY);
 }
 
-static void sign_later(uvmqtt_t *m) {
+static uint64_t last_question;
+
+static void sign_later(uvmqtt_t *m, const uvmqtt_ws_question_t *question) {
   (void)m;
   asked++;
+  cr_assert_neq(question->id, 0);
+  cr_assert_neq(question->id, last_question);
+  last_question = question->id;
 }
 
-static void fail_at_once(uvmqtt_t *m) {
-  cr_assert_eq(uvmqtt_ws_fail(m), 0);
+static void fail_at_once(uvmqtt_t *m, const uvmqtt_ws_question_t *question) {
+  cr_assert_eq(uvmqtt_ws_fail(m, question->id), 0);
 }
 
-static void close_at_once(uvmqtt_t *m) {
+static void close_at_once(uvmqtt_t *m, const uvmqtt_ws_question_t *question) {
+  (void)question;
   struct guest *g = uvmqtt_get_data(m);
   guest_close(g);
 }
@@ -131,7 +137,7 @@ Test(way, headers_are_asked_for_on_each_connection) {
   UNTIL(&r, r.g.n[DISCONNECTED] == 1);
   cr_assert_eq(r.g.error.code, UVMQTT_EWSHANDSHAKE);
   cr_assert_eq(r.g.error.phase, UVMQTT_PHASE_WEBSOCKET);
-  cr_assert_eq(uvmqtt_ws_headers(r.g.m, &signature, 1), UV_EALREADY);
+  cr_assert_eq(uvmqtt_ws_headers(r.g.m, 0, &signature, 1), UV_EALREADY);
   cr_assert_eq(guest_connect(&r.g), 0);
   UNTIL(&r, asked == 2);
   end(&r);
@@ -146,11 +152,11 @@ Test(way, headers_may_come_later_and_are_checked) {
   UNTIL(&r, asked == 1);
   rig_rest(&r, 20);
   cr_assert_eq(said.len, 0);
-  cr_assert_eq(uvmqtt_ws_headers(r.g.m, &bad, 1), UVMQTT_EHEADER);
-  cr_assert_eq(uvmqtt_ws_headers(r.g.m, NULL, 1), UV_EINVAL);
-  cr_assert_eq(uvmqtt_ws_headers(NULL, NULL, 0), UV_EINVAL);
-  cr_assert_eq(uvmqtt_ws_headers(r.g.m, &signature, 1), 0);
-  cr_assert_eq(uvmqtt_ws_fail(r.g.m), UV_EALREADY);
+  cr_assert_eq(uvmqtt_ws_headers(r.g.m, 0, &bad, 1), UVMQTT_EHEADER);
+  cr_assert_eq(uvmqtt_ws_headers(r.g.m, 0, NULL, 1), UV_EINVAL);
+  cr_assert_eq(uvmqtt_ws_headers(NULL, 0, NULL, 0), UV_EINVAL);
+  cr_assert_eq(uvmqtt_ws_headers(r.g.m, 0, &signature, 1), 0);
+  cr_assert_eq(uvmqtt_ws_fail(r.g.m, 0), UV_EALREADY);
   UNTIL(&r, heard("X-Signature: 1234\r\n\r\n"));
   end(&r);
 }
@@ -172,8 +178,8 @@ Test(way, headers_may_be_long_but_not_endless) {
   o.ws_headers = &fits;
   go(&r, "ws", &o);
   UNTIL(&r, asked == 1);
-  cr_assert_eq(uvmqtt_ws_headers(r.g.m, &over, 1), UVMQTT_EHEADER);
-  cr_assert_eq(uvmqtt_ws_headers(r.g.m, &fits, 1), 0);
+  cr_assert_eq(uvmqtt_ws_headers(r.g.m, 0, &over, 1), UVMQTT_EHEADER);
+  cr_assert_eq(uvmqtt_ws_headers(r.g.m, 0, &fits, 1), 0);
   UNTIL(&r, said.len > 64000 && heard("x\r\n\r\n"));
   end(&r);
 }
@@ -208,7 +214,31 @@ Test(way, a_question_is_void_after_the_time_out) {
   cr_assert_eq(r.g.error.code, UV_ETIMEDOUT);
   cr_assert_eq(r.g.error.phase, UVMQTT_PHASE_WEBSOCKET);
   cr_assert_not_null(strstr(r.g.error.hint, "on_ws_headers"));
-  cr_assert_eq(uvmqtt_ws_headers(r.g.m, NULL, 0), UV_EALREADY);
+  cr_assert_eq(uvmqtt_ws_headers(r.g.m, 0, NULL, 0), UV_EALREADY);
+  end(&r);
+}
+
+/* As with uvmqtt_go: what was signed for the one handshake is worth nothing in
+ * the next, or says too much there. */
+Test(way, a_late_answer_is_not_taken_for_one_to_a_newer_question) {
+  static const uvmqtt_header_t old = {"X-Old", "1"};
+  struct rig r;
+  uvmqtt_options_t o = asking(sign_later);
+  begin(&r);
+  go(&r, "ws", &o);
+  UNTIL(&r, asked == 1);
+  uint64_t first = last_question;
+  cr_assert_eq(uvmqtt_ws_headers(r.g.m, first + 1, &old, 1), UVMQTT_ESTALE);
+  broker_hangs_up(&r.b);
+  UNTIL(&r, r.g.n[DISCONNECTED] == 1);
+  cr_assert_eq(uvmqtt_ws_headers(r.g.m, first, &old, 1), UV_EALREADY);
+  cr_assert_eq(guest_connect(&r.g), 0);
+  UNTIL(&r, asked == 2);
+  cr_expect_eq(uvmqtt_ws_headers(r.g.m, first, &old, 1), UVMQTT_ESTALE);
+  cr_expect_eq(uvmqtt_ws_fail(r.g.m, first), UVMQTT_ESTALE);
+  cr_expect_eq(uvmqtt_ws_headers(r.g.m, last_question, &signature, 1), 0);
+  UNTIL(&r, heard("\r\nX-Signature: 1234\r\n\r\n"));
+  cr_expect(!heard("X-Old"));
   end(&r);
 }
 
@@ -267,8 +297,9 @@ Test(way, nobody_asked) {
   struct rig r;
   rig_open(&r);
   guest_open(&r, &r.g, NULL);
-  cr_assert_eq(uvmqtt_ws_headers(r.g.m, NULL, 0), UV_EALREADY);
-  cr_assert_eq(uvmqtt_ws_fail(r.g.m), UV_EALREADY);
+  cr_assert_eq(uvmqtt_ws_headers(r.g.m, 0, NULL, 0), UV_EALREADY);
+  cr_assert_eq(uvmqtt_ws_fail(r.g.m, 0), UV_EALREADY);
+  cr_assert_eq(uvmqtt_ws_fail(r.g.m, 1), UVMQTT_ESTALE);
   rig_close(&r);
 }
 

@@ -15,10 +15,6 @@ struct world;
 
 enum link_state { OFFLINE, CONNECTING, ONLINE, DISCONNECTING, WAITING, CLOSED };
 
-/* Which servers there are by name, that of the options the first. Behind them
- * is one broker; only how old it is differs. */
-#define SERVERS 4u
-
 /* client/redirect.h */
 struct redirect {
   unsigned moved_to, detour_to;
