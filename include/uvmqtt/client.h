@@ -111,7 +111,7 @@ typedef struct uvmqtt_loop_limits_s {
 
 /* Legal at any time while the loop has a client of ours, else UV_ENOENT; they
  * hold until the last one has closed. On the loop's thread. UV_EINVAL: NULL, or
- * a wrong size. */
+ * no size. */
 UVMQTT_EXTERN int uvmqtt_loop_limits(uv_loop_t *loop,
                                      const uvmqtt_loop_limits_t *limits);
 
@@ -457,19 +457,22 @@ UVMQTT_EXTERN int uvmqtt_ws_fail(uvmqtt_t *m, uint64_t id);
 
 typedef void (*uvmqtt_close_cb)(void *arg);
 
-/* Ends the client: at any moment, in any callback, any number of times (the
- * first cb counts). The connection is cut without DISCONNECT, so the server
- * publishes the Will; call uvmqtt_disconnect first to avoid that. Requests
- * that are not done complete with UV_ECANCELED in the order they were made,
- * on_* stay silent, cb (may be NULL) is the last thing you hear; m is gone when
- * it was called and the loop holds no handle of ours. m may be NULL: nothing
- * happens. A look-up that the system's resolver is busy with cannot be called
- * back: until it ends uv_run goes on, and uv_loop_close says UV_EBUSY. */
+/* Ends the client: at any moment, in any callback, any number of times until
+ * it is gone (the first cb that is not NULL counts, also after
+ * uvmqtt_walk_close, which has none). The connection is cut without DISCONNECT,
+ * so the server publishes the Will; call uvmqtt_disconnect first to avoid that.
+ * Requests that are not done complete with UV_ECANCELED in the order they were
+ * made, on_* stay silent, cb (may be NULL) is the last thing you hear; m is
+ * gone when it was called and the loop holds no handle of ours. m may be NULL:
+ * nothing happens. A look-up that the system's resolver is busy with cannot be
+ * called back: until it ends uv_run goes on, and uv_loop_close says UV_EBUSY.
+ */
 UVMQTT_EXTERN void uvmqtt_close(uvmqtt_t *m, uvmqtt_close_cb cb, void *arg);
 
 /* For a host that ends with uv_walk: 1 when the handle belongs to a client of
  * ours, whose close is then started (do not close the handle yourself); 0 when
- * the handle is not ours. */
+ * the handle is not ours. To hear when it is over call uvmqtt_close as well,
+ * before or after, but in the same turn: then nothing is gone yet. */
 UVMQTT_EXTERN int uvmqtt_walk_close(struct uv_handle_s *handle);
 
 /* As uv_ref and uv_unref, for all handles of the client, present and future.

@@ -130,7 +130,11 @@ typedef struct uvmqtt_lookup_s {
 typedef void (*uvmqtt_resolve_cb)(uvmqtt_t *m, const uvmqtt_lookup_t *lookup);
 
 typedef struct uvmqtt_options_s {
-  size_t size; /* UVMQTT_OPTIONS_INIT sets it; must come first */
+  /* UVMQTT_OPTIONS_INIT sets it; must come first. As in every struct with a
+   * size that you pass: one of older headers is shorter, and means defaults in
+   * what came later; a longer one is UV_EINVAL unless what is unknown here is
+   * 0. */
+  size_t size;
 
   /* Where to. Required.
    *

@@ -2,6 +2,7 @@
 
 #include "client/client.h"
 #include "client/pump.h"
+#include "client/sized.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -69,10 +70,8 @@ static int take_change(const uvmqtt_change_t *from, uvmqtt_change_t *ret) {
   memset(ret, 0, sizeof *ret);
   if (from == NULL)
     return 0;
-  if (from->size == 0 || from->size > sizeof *ret)
-    return UV_EINVAL;
-  memcpy(ret, from, from->size);
-  return ret->refuse > 0 ? UV_EINVAL : 0;
+  int r = um_sized_take(from, 0, ret, sizeof *ret);
+  return r == 0 && ret->refuse > 0 ? UV_EINVAL : r;
 }
 
 /* An answer may come when its question is void and a newer one is open. */
