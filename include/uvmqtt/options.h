@@ -394,9 +394,10 @@ typedef struct uvmqtt_options_s {
    * "http://user:password@host:port" (CONNECT, port 8080); the login may be
    * missing, NULL is no proxy. All but unix sockets (UV_EINVAL) goes through
    * it, and it looks up the server's name. With "socks5://..." we look it up,
-   * as without a proxy (on_resolve), and the proxy is told an address; each
-   * attempt takes the next one. With several servers each attempt asks for
-   * one, in turn. Else UVMQTT_EURL. The login travels to the proxy in
+   * as without a proxy (on_resolve), and the proxy is told an address. Each
+   * attempt asks for one server, beginning with url, and for one address of it:
+   * the same again after a connection that lasted for .reconnect_stable, else
+   * the next in turn. Else UVMQTT_EURL. The login travels to the proxy in
    * clear text; for SOCKS5 user name and password have up to 255 bytes each,
    * for HTTP the user name has no colon. Through a proxy a server counts as
    * local (.plain_credentials) only when the proxy is on this machine and the

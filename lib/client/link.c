@@ -216,6 +216,8 @@ static int64_t next_delay(uvmqtt_t *m, int code) {
   }
   um_verdict_count(m, code, now);
   bool redirected = um_redirect_ended(m, code);
+  if (!redirected && !m->was_stable && m->stream != NULL)
+    um_way_failed(m);
   bool over = code == UVMQTT_ESTORE; /* it will not be better next time */
   if (m->wanted && m->kicked && !over)
     return 1; /* left and asked for again */

@@ -219,8 +219,14 @@ enum um_hint_peer um_way_peer(const uvmqtt_t *m) {
 
 /* The route. */
 
-static void fill_proxy(const struct um_way *w, uint32_t attempt,
-                       struct um_route *route, struct um_proxy *ret) {
+/* A fall-back to 3.1.1 goes to the same server again. */
+void um_way_failed(uvmqtt_t *m) {
+  if (m->options.way != NULL && !m->session.ending.retry_now)
+    m->options.way->turn++;
+}
+
+static void fill_proxy(const struct um_way *w, struct um_route *route,
+                       struct um_proxy *ret) {
   if (w == NULL || w->proxy.memory == NULL)
     return;
   *ret = (struct um_proxy){
@@ -231,7 +237,7 @@ static void fill_proxy(const struct um_way *w, uint32_t attempt,
       .password = w->proxy.password,
   };
   route->proxy = ret;
-  route->turn = attempt - 1;
+  route->turn = w->turn;
 }
 
 static void fill_ws(uvmqtt_t *m, const struct um_url *to,
@@ -258,6 +264,6 @@ static void fill_ws(uvmqtt_t *m, const struct um_url *to,
 void um_way_fill(uvmqtt_t *m, const struct um_url *to, struct um_route *route,
                  struct um_way_route *ret) {
   route->transport = to->transport;
-  fill_proxy(m->options.way, m->attempt, route, &ret->proxy);
+  fill_proxy(m->options.way, route, &ret->proxy);
   fill_ws(m, to, route, &ret->ws);
 }

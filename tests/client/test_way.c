@@ -333,6 +333,83 @@ Test(way, through_a_local_proxy_a_password_goes_to_local_addresses_only) {
   end(&r);
 }
 
+/* One server an attempt: which one? */
+
+static void asked_for(struct rig *r, const char *server) {
+  char line[64];
+  snprintf(line, sizeof line, "CONNECT %s:1883 HTTP/1.1\r\n", server);
+  UNTIL(r, heard("\r\n\r\n"));
+  cr_assert(heard(line), "not %s", server);
+  um_buf_consume(&said, said.len);
+}
+
+static void reaches(struct rig *r) {
+  answer(r, "HTTP/1.1 200 OK\r\n\r\n");
+  UNTIL(r, heard("MQTT"));
+  um_buf_consume(&said, said.len);
+}
+
+static void goes_online(struct rig *r) {
+  unsigned before = r->g.n[CONNECTED];
+  reaches(r);
+  broker_sends(r->b.link, "\x20\x03\0\0\0", 5);
+  UNTIL(r, r->g.n[CONNECTED] > before);
+}
+
+Test(way, through_a_proxy_the_server_that_worked_is_asked_for_again) {
+  struct rig r;
+  char proxy[64];
+  uvmqtt_options_t o = {
+      UVMQTT_OPTIONS_INIT, .url = "mqtt://a.example",
+      .proxy = proxy,      .servers = (const char *const[]){"mqtt://b.example"},
+      .n_servers = 1,      .reconnect_min = 1,
+      .reconnect_max = 4,  .reconnect_stable = 40};
+  begin(&r);
+  snprintf(proxy, sizeof proxy, "http://127.0.0.1:%u", (unsigned)r.b.port);
+  guest_open(&r, &r.g, &o);
+  cr_assert_eq(guest_connect(&r.g), 0);
+  asked_for(&r, "a.example");
+  answer(&r, "HTTP/1.1 502 Dead\r\n\r\n");
+  asked_for(&r, "b.example");
+  for (unsigned i = 0; i < 3; i++) {
+    goes_online(&r);
+    rig_rest(&r, 60);
+    broker_hangs_up(&r.b);
+    asked_for(&r, "b.example");
+  }
+  answer(&r, "HTTP/1.1 502 Dead, too\r\n\r\n");
+  asked_for(&r, "a.example");
+  answer(&r, "HTTP/1.1 502 Dead\r\n\r\n");
+  asked_for(&r, "b.example");
+  end(&r);
+}
+
+/* Nor is a server that accepts us and then cuts asked for for ever. */
+Test(way, through_a_proxy_a_server_that_does_not_last_is_left) {
+  struct rig r;
+  char proxy[64];
+  uvmqtt_options_t o = {
+      UVMQTT_OPTIONS_INIT, .url = "mqtt://a.example",
+      .proxy = proxy,      .servers = (const char *const[]){"mqtt://b.example"},
+      .n_servers = 1,      .reconnect_min = 1,
+      .reconnect_max = 4};
+  begin(&r);
+  snprintf(proxy, sizeof proxy, "http://127.0.0.1:%u", (unsigned)r.b.port);
+  guest_open(&r, &r.g, &o);
+  cr_assert_eq(guest_connect(&r.g), 0);
+  asked_for(&r, "a.example");
+  goes_online(&r);
+  broker_hangs_up(&r.b);
+  asked_for(&r, "b.example");
+  reaches(&r);
+  broker_sends(r.b.link, "\x20\x02\0\1", 4); /* 3.1.1, please */
+  asked_for(&r, "b.example");
+  reaches(&r);
+  broker_hangs_up(&r.b);
+  asked_for(&r, "a.example");
+  end(&r);
+}
+
 Test(way, what_a_proxy_refuses_is_told_with_its_phase) {
   struct rig r;
   uvmqtt_options_t o = {UVMQTT_OPTIONS_INIT, .url = "mqtt://broker.example",
