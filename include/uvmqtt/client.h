@@ -482,8 +482,9 @@ UVMQTT_EXTERN void uvmqtt_unref(uvmqtt_t *m);
 
 UVMQTT_EXTERN uvmqtt_state_t uvmqtt_state(const uvmqtt_t *m);
 
-/* The latest error; code 0 when there was none. Valid until the next call into
- * the client or the next turn of the loop. Never NULL. */
+/* The latest error: until the next one, or until online again or left as you
+ * asked; then, and before the first one, code is 0. Valid until the next call
+ * into the client or the next turn of the loop. Never NULL. */
 UVMQTT_EXTERN const uvmqtt_error_t *uvmqtt_last_error(const uvmqtt_t *m);
 
 UVMQTT_EXTERN void *uvmqtt_get_data(const uvmqtt_t *m);

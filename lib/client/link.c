@@ -124,8 +124,6 @@ static void open_link(uvmqtt_t *m) {
   m->was_stable = false;
   m->stats.attempts++;
   m->n_first = 0;
-  um_prepare_note(m);
-  um_report_clear(m);
   um_session_opening(&m->session);
   um_redirect_open(m);
   um_timings_begin(m);
@@ -194,6 +192,7 @@ void um_link_online(uvmqtt_t *m) {
   um_grudge_forget(&m->loop->grudges, m->stream->address);
   m->online_since = um_pump_now(m);
   m->stats.connects++;
+  um_report_clear(m);
   enter(m, UVMQTT_STATE_ONLINE);
   um_timings_end(m, &m->stats.timings);
   const struct um_security *tls = m->stream->security;

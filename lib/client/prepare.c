@@ -8,11 +8,6 @@
 
 #define HOST_SIZE 256u /* a name has up to 253 bytes, a path less */
 
-void um_prepare_note(uvmqtt_t *m) {
-  m->prepare.last_code = m->last.code;
-  m->prepare.last_reason = m->last.reason;
-}
-
 void um_prepare_forget(uvmqtt_t *m) {
   m->prepare.state = UM_PREPARE_NONE;
 }
@@ -29,8 +24,8 @@ static void ask_user(uvmqtt_t *m) {
   uvmqtt_attempt_t attempt = {.attempt = m->attempt,
                               .host = host,
                               .port = url->port,
-                              .last_code = m->prepare.last_code,
-                              .last_reason = m->prepare.last_reason,
+                              .last_code = m->last.code,
+                              .last_reason = m->last.reason,
                               .id = ++m->prepare.id};
   snprintf(host, sizeof host, "%s", url->host);
   m->prepare.state = UM_PREPARE_ASKED;
