@@ -267,7 +267,7 @@ static void welcome(struct world *w, struct conn *c) {
 }
 
 static bool is_old(const struct world *w, const struct conn *c) {
-  bool spared = w->climate.old_beyond && c->peer.server == 0;
+  bool spared = w->climate.old_beyond && c->server == 0;
   return w->climate.old != OLD_NOT && !spared;
 }
 

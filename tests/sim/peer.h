@@ -22,7 +22,6 @@ struct terms {
 #define SERVERS 4u
 
 struct peer {
-  unsigned server; /* by this name */
   struct bytes rx;
   bool greeted;  /* CONNECT came */
   bool accepted; /* CONNACK with 0 was sent */
