@@ -111,7 +111,7 @@ typedef struct uvmqtt_loop_limits_s {
 
 /* Legal at any time while the loop has a client of ours, else UV_ENOENT; they
  * hold until the last one has closed. On the loop's thread. UV_EINVAL: NULL, or
- * a wrong size. */
+ * no size. */
 UVMQTT_EXTERN int uvmqtt_loop_limits(uv_loop_t *loop,
                                      const uvmqtt_loop_limits_t *limits);
 
@@ -441,32 +441,38 @@ UVMQTT_EXTERN int uvmqtt_disconnect(uvmqtt_t *m,
 /* The answer to .on_ws_headers: n (0 is fine) headers of this handshake, each
  * as uvmqtt_header_t tells, copied, our copies wiped once they are sent. Legal
  * inside the callback and later, once for each question; when on_disconnect
- * came first the question is void.
+ * came first the question is void. id is that of the question, so that an
+ * answer that comes too late cannot be taken for that to a newer one; 0:
+ * whichever is open.
  *
  * UV_EINVAL (m or headers is NULL), UVMQTT_EHEADER (the question stays open),
- * UV_EALREADY (there is no question), UV_ENOMEM (it stays open), UV_ECANCELED
+ * UVMQTT_ESTALE (it is not the latest question's), UV_EALREADY (that one is
+ * answered or void, or there was none), UV_ENOMEM (it stays open), UV_ECANCELED
  * (closing). */
-UVMQTT_EXTERN int uvmqtt_ws_headers(uvmqtt_t *m, const uvmqtt_header_t *headers,
-                                    size_t n);
+UVMQTT_EXTERN int uvmqtt_ws_headers(uvmqtt_t *m, uint64_t id,
+                                    const uvmqtt_header_t *headers, size_t n);
 /* The other answer: there are none to be had now. The attempt ends with
  * UVMQTT_EHEADERS, and a later one asks again. */
-UVMQTT_EXTERN int uvmqtt_ws_fail(uvmqtt_t *m);
+UVMQTT_EXTERN int uvmqtt_ws_fail(uvmqtt_t *m, uint64_t id);
 
 typedef void (*uvmqtt_close_cb)(void *arg);
 
-/* Ends the client: at any moment, in any callback, any number of times (the
- * first cb counts). The connection is cut without DISCONNECT, so the server
- * publishes the Will; call uvmqtt_disconnect first to avoid that. Requests
- * that are not done complete with UV_ECANCELED in the order they were made,
- * on_* stay silent, cb (may be NULL) is the last thing you hear; m is gone when
- * it was called and the loop holds no handle of ours. m may be NULL: nothing
- * happens. A look-up that the system's resolver is busy with cannot be called
- * back: until it ends uv_run goes on, and uv_loop_close says UV_EBUSY. */
+/* Ends the client: at any moment, in any callback, any number of times until
+ * it is gone (the first cb that is not NULL counts, also after
+ * uvmqtt_walk_close, which has none). The connection is cut without DISCONNECT,
+ * so the server publishes the Will; call uvmqtt_disconnect first to avoid that.
+ * Requests that are not done complete with UV_ECANCELED in the order they were
+ * made, on_* stay silent, cb (may be NULL) is the last thing you hear; m is
+ * gone when it was called and the loop holds no handle of ours. m may be NULL:
+ * nothing happens. A look-up that the system's resolver is busy with cannot be
+ * called back: until it ends uv_run goes on, and uv_loop_close says UV_EBUSY.
+ */
 UVMQTT_EXTERN void uvmqtt_close(uvmqtt_t *m, uvmqtt_close_cb cb, void *arg);
 
 /* For a host that ends with uv_walk: 1 when the handle belongs to a client of
  * ours, whose close is then started (do not close the handle yourself); 0 when
- * the handle is not ours. */
+ * the handle is not ours. To hear when it is over call uvmqtt_close as well,
+ * before or after, but in the same turn: then nothing is gone yet. */
 UVMQTT_EXTERN int uvmqtt_walk_close(struct uv_handle_s *handle);
 
 /* As uv_ref and uv_unref, for all handles of the client, present and future.
@@ -476,8 +482,9 @@ UVMQTT_EXTERN void uvmqtt_unref(uvmqtt_t *m);
 
 UVMQTT_EXTERN uvmqtt_state_t uvmqtt_state(const uvmqtt_t *m);
 
-/* The latest error; code 0 when there was none. Valid until the next call into
- * the client or the next turn of the loop. Never NULL. */
+/* The latest error: until the next one, or until online again or left as you
+ * asked; then, and before the first one, code is 0. Valid until the next call
+ * into the client or the next turn of the loop. Never NULL. */
 UVMQTT_EXTERN const uvmqtt_error_t *uvmqtt_last_error(const uvmqtt_t *m);
 
 UVMQTT_EXTERN void *uvmqtt_get_data(const uvmqtt_t *m);

@@ -228,6 +228,11 @@ typedef struct uvmqtt_attempt_s {
   uint64_t id; /* of this question, for uvmqtt_go; never 0, never used again */
 } uvmqtt_attempt_t;
 
+/* Headers of a WebSocket's handshake are asked for: see .on_ws_headers. */
+typedef struct uvmqtt_ws_question_s {
+  uint64_t id; /* for the answer; never 0, never used again by this client */
+} uvmqtt_ws_question_t;
+
 /* Where in its life a connection was. */
 #define UVMQTT_PHASE_MAP(X)                                                    \
   X(NONE, "none")                                                              \
@@ -338,7 +343,8 @@ typedef struct uvmqtt_auth_s {
   X(SESSION_UNKNOWN, "the server kept a session we did not know")              \
   /* 5.0 with KEEP or CLEAN: the same is a violation; next is Clean Start 1 */ \
   X(SESSION_MISMATCH, "the server claims a session that we never had")         \
-  /* from now on this server is spoken to in 3.1.1 */                          \
+  /* from now on this server is spoken to in 3.1.1 until close; others are     \
+   * not, so each that falls back is told */                                   \
   X(VERSION_FALLBACK, "falling back to MQTT 3.1.1")                            \
   /* five connections in a row were ended by violations soon after CONNACK;    \
    * the back-off stays at its maximum */                                      \

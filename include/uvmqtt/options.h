@@ -116,7 +116,8 @@ typedef void (*uvmqtt_log_cb)(uvmqtt_t *m, uvmqtt_log_level_t level,
                               const char *text);
 typedef void (*uvmqtt_trace_cb)(uvmqtt_t *m, const uvmqtt_trace_t *trace);
 typedef void (*uvmqtt_water_cb)(uvmqtt_t *m, bool high);
-typedef void (*uvmqtt_ws_headers_cb)(uvmqtt_t *m);
+typedef void (*uvmqtt_ws_headers_cb)(uvmqtt_t *m,
+                                     const uvmqtt_ws_question_t *question);
 typedef int (*uvmqtt_socket_cb)(uvmqtt_t *m, int fd, int family);
 
 /* A name whose addresses are asked for, see on_resolve. */
@@ -129,7 +130,11 @@ typedef struct uvmqtt_lookup_s {
 typedef void (*uvmqtt_resolve_cb)(uvmqtt_t *m, const uvmqtt_lookup_t *lookup);
 
 typedef struct uvmqtt_options_s {
-  size_t size; /* UVMQTT_OPTIONS_INIT sets it; must come first */
+  /* UVMQTT_OPTIONS_INIT sets it; must come first. As in every struct with a
+   * size that you pass: one of older headers is shorter, and means defaults in
+   * what came later; a longer one is UV_EINVAL unless what is unknown here is
+   * 0. */
+  size_t size;
 
   /* Where to. Required.
    *
@@ -151,8 +156,8 @@ typedef struct uvmqtt_options_s {
   /* Further servers, as URLs of the same scheme as url (else UVMQTT_EURL): host
    * and port, and the path of a WebSocket if there is one; everything else is
    * that of url and of these options; at most UVMQTT_SERVERS_MAX. The servers
-   * are taken for equal: the session is expected at whichever is reached, and
-   * so is the MQTT version spoken.
+   * are taken for equal: the session is expected at whichever is reached. Only
+   * the MQTT version is each server's own, see version.
    *
    * Each attempt begins with url and takes the servers in order: two addresses
    * of each (one IPv6, one IPv4, where there are) and then the next two, at
@@ -202,6 +207,14 @@ typedef struct uvmqtt_options_s {
    * beside it. */
   const char *auth_method;
 
+  /* UVMQTT_VERSION_ANY greets with 5.0, and falls back to 3.1.1 when a server
+   * answers with 0x84 or as 3.1.1 servers do ("unacceptable version"), or has
+   * twice closed the connection without a byte after CONNECT; never after a
+   * time-out or anything else. UVMQTT_NOTICE_VERSION_FALLBACK says so. It is
+   * remembered until close, of this server (host, port and transport) and no
+   * other of url, servers and redirects; of the 32 met last. What depends on
+   * the version and is decided while offline goes by the server reached last.
+   */
   uvmqtt_protocol_t version;
   uvmqtt_session_mode_t session;
   uvmqtt_session_lost_t session_lost;
@@ -381,9 +394,10 @@ typedef struct uvmqtt_options_s {
    * "http://user:password@host:port" (CONNECT, port 8080); the login may be
    * missing, NULL is no proxy. All but unix sockets (UV_EINVAL) goes through
    * it, and it looks up the server's name. With "socks5://..." we look it up,
-   * as without a proxy (on_resolve), and the proxy is told an address; each
-   * attempt takes the next one. With several servers each attempt asks for
-   * one, in turn. Else UVMQTT_EURL. The login travels to the proxy in
+   * as without a proxy (on_resolve), and the proxy is told an address. Each
+   * attempt asks for one server, beginning with url, and for one address of it:
+   * the same again after a connection that lasted for .reconnect_stable, else
+   * the next in turn. Else UVMQTT_EURL. The login travels to the proxy in
    * clear text; for SOCKS5 user name and password have up to 255 bytes each,
    * for HTTP the user name has no colon. Through a proxy a server counts as
    * local (.plain_credentials) only when the proxy is on this machine and the
@@ -401,8 +415,9 @@ typedef struct uvmqtt_options_s {
   size_t n_ws_headers;
   /* Asked on each connection, when all below the WebSocket is up, for more
    * headers: for signatures and tokens that do not last. It must answer with
-   * uvmqtt_ws_headers or uvmqtt_ws_fail, inside or later; until then the
-   * handshake waits, and .handshake_timeout and .connect_timeout run. */
+   * uvmqtt_ws_headers or uvmqtt_ws_fail, inside or later and with the id of the
+   * question; until then the handshake waits, and .handshake_timeout and
+   * .connect_timeout run. */
   uvmqtt_ws_headers_cb on_ws_headers;
   /* Go on with a server that does not confirm the sub-protocol "mqtt", against
    * the standard ([MQTT-6.0.0-4]); one that names another is still refused. */

@@ -71,11 +71,15 @@ int uvmqtt_connect(uvmqtt_t *m) {
 }
 
 void uvmqtt_close(uvmqtt_t *m, uvmqtt_close_cb cb, void *arg) {
-  if (m == NULL || m->closing)
+  if (m == NULL)
+    return;
+  if (m->close_cb == NULL) { /* nobody is to be told yet */
+    m->close_cb = cb;
+    m->close_arg = arg;
+  }
+  if (m->closing)
     return;
   m->closing = true;
-  m->close_cb = cb;
-  m->close_arg = arg;
   um_session_halt(&m->session);
   um_loop_mark(m->loop, m);
 }

@@ -4,6 +4,7 @@
 #include "client/client.h"
 #include "client/link.h"
 #include "client/pump.h"
+#include "client/sized.h"
 #include "session/pending.h"
 #include <assert.h>
 #include <string.h>
@@ -18,9 +19,9 @@ static int take_leave_options(const uvmqtt_disconnect_options_t *from,
   memset(ret, 0, sizeof *ret);
   if (from == NULL)
     return 0;
-  if (from->size == 0 || from->size > sizeof *ret)
-    return UV_EINVAL;
-  memcpy(ret, from, from->size);
+  int r = um_sized_take(from, 0, ret, sizeof *ret);
+  if (r)
+    return r;
   if ((int)ret->mode < UVMQTT_DISCONNECT_FLUSH ||
       (int)ret->mode > UVMQTT_DISCONNECT_DRAIN)
     return UV_EINVAL;

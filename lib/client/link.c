@@ -124,8 +124,6 @@ static void open_link(uvmqtt_t *m) {
   m->was_stable = false;
   m->stats.attempts++;
   m->n_first = 0;
-  um_prepare_note(m);
-  um_report_clear(m);
   um_session_opening(&m->session);
   um_redirect_open(m);
   um_timings_begin(m);
@@ -156,8 +154,17 @@ void um_link_progress(uvmqtt_t *m) {
     begin_phase(m, phase, m->options.shared->handshake_timeout);
 }
 
+/* Of the servers that could have been reached, this one. */
+static uint64_t server_reached(const uvmqtt_t *m) {
+  struct um_server servers[UM_SERVERS_MAX];
+  servers_of(m, servers);
+  return um_servers_number(um_redirect_target(m)->transport,
+                           &servers[m->stream->server], m->options.who.seed);
+}
+
 /* The user may close or leave where he is asked; both go on from service. */
 static int greet(uvmqtt_t *m) {
+  um_session_reached(&m->session, server_reached(m));
   if (!um_secure_enough(m))
     return UVMQTT_EINSECURE;
   um_secure_warn(m);
@@ -185,6 +192,7 @@ void um_link_online(uvmqtt_t *m) {
   um_grudge_forget(&m->loop->grudges, m->stream->address);
   m->online_since = um_pump_now(m);
   m->stats.connects++;
+  um_report_clear(m);
   enter(m, UVMQTT_STATE_ONLINE);
   um_timings_end(m, &m->stats.timings);
   const struct um_security *tls = m->stream->security;
@@ -207,6 +215,8 @@ static int64_t next_delay(uvmqtt_t *m, int code) {
   }
   um_verdict_count(m, code, now);
   bool redirected = um_redirect_ended(m, code);
+  if (!redirected && !m->was_stable && m->stream != NULL)
+    um_way_failed(m);
   bool over = code == UVMQTT_ESTORE; /* it will not be better next time */
   if (m->wanted && m->kicked && !over)
     return 1; /* left and asked for again */

@@ -4,6 +4,7 @@
 #include "client/client.h"
 #include "client/pump.h"
 #include "client/remote.h"
+#include "client/sized.h"
 #include "client/stay.h"
 #include "net/bootclock.h"
 #include "net/tls.h"
@@ -198,7 +199,9 @@ void um_loop_done_asking(struct um_loop *l, struct uvmqtt_s *m) {
 }
 
 int uvmqtt_loop_limits(uv_loop_t *loop, const uvmqtt_loop_limits_t *limits) {
-  if (loop == NULL || limits == NULL || limits->size != sizeof *limits)
+  uvmqtt_loop_limits_t own;
+  if (loop == NULL || limits == NULL ||
+      um_sized_take(limits, 0, &own, sizeof own))
     return UV_EINVAL;
   uv_once(&once, init_registry);
   uv_mutex_lock(&mutex);
@@ -208,7 +211,7 @@ int uvmqtt_loop_limits(uv_loop_t *loop, const uvmqtt_loop_limits_t *limits) {
     return UV_ENOENT;
   if (um_loop_is_elsewhere(l))
     return UVMQTT_ETHREAD;
-  um_budget_limit(&l->budget, limits->handshakes, limits->reconnects);
+  um_budget_limit(&l->budget, own.handshakes, own.reconnects);
   call_foremost(l);
   return 0;
 }

@@ -4,24 +4,11 @@
 #include "base/err.h"
 #include "base/utf8.h"
 #include "client/secure.h"
+#include "client/sized.h"
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <uv.h>
-
-/* A caller built with older headers has a shorter struct: the rest is zero. A
- * longer one is legal when what we do not know is zero. */
-static int take_options(const uvmqtt_options_t *from, uvmqtt_options_t *ret) {
-  size_t known = from->size < sizeof *ret ? from->size : sizeof *ret;
-  if (from->size < offsetof(uvmqtt_options_t, client_id))
-    return UM_EINVAL;
-  for (size_t i = sizeof *ret; i < from->size; i++)
-    if (((const char *)from)[i] != 0)
-      return UM_EINVAL;
-  memset(ret, 0, sizeof *ret);
-  memcpy(ret, from, known);
-  return 0;
-}
 
 /* "uvmqtt-" and 16 random hex digits: 23 bytes, what every 3.1.1 server must
  * accept. */
@@ -165,7 +152,8 @@ static int read_all(const uvmqtt_options_t *o, struct um_options *ret) {
 
 int um_options_read(const uvmqtt_options_t *from, struct um_options *ret) {
   uvmqtt_options_t o;
-  int r = take_options(from, &o);
+  int r =
+      um_sized_take(from, offsetof(uvmqtt_options_t, client_id), &o, sizeof o);
   if (r)
     return r;
   memset(ret, 0, sizeof *ret);

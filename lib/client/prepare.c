@@ -2,15 +2,11 @@
 
 #include "client/client.h"
 #include "client/pump.h"
+#include "client/sized.h"
 #include <stdio.h>
 #include <string.h>
 
 #define HOST_SIZE 256u /* a name has up to 253 bytes, a path less */
-
-void um_prepare_note(uvmqtt_t *m) {
-  m->prepare.last_code = m->last.code;
-  m->prepare.last_reason = m->last.reason;
-}
 
 void um_prepare_forget(uvmqtt_t *m) {
   m->prepare.state = UM_PREPARE_NONE;
@@ -28,8 +24,8 @@ static void ask_user(uvmqtt_t *m) {
   uvmqtt_attempt_t attempt = {.attempt = m->attempt,
                               .host = host,
                               .port = url->port,
-                              .last_code = m->prepare.last_code,
-                              .last_reason = m->prepare.last_reason,
+                              .last_code = m->last.code,
+                              .last_reason = m->last.reason,
                               .id = ++m->prepare.id};
   snprintf(host, sizeof host, "%s", url->host);
   m->prepare.state = UM_PREPARE_ASKED;
@@ -53,12 +49,6 @@ bool um_prepare_answered(uvmqtt_t *m, int *ret_verdict) {
 
 /* The answer. */
 
-/* Who says where to go says that redirects are over. */
-static void go_elsewhere(uvmqtt_t *m) {
-  um_redirect_done(m);
-  um_session_new_server(&m->session);
-}
-
 static int apply(uvmqtt_t *m, const uvmqtt_change_t *change) {
   bool moved;
   int r = um_options_change(&m->options, change, &moved);
@@ -66,8 +56,8 @@ static int apply(uvmqtt_t *m, const uvmqtt_change_t *change) {
     return r;
   if (moved ||
       (change->url != NULL && um_redirect_target(m) != &m->options.url))
-    go_elsewhere(m);
-  um_redirect_open(m); /* the session says the new ones */
+    um_redirect_done(m); /* who says where to go says that they are over */
+  um_redirect_open(m);   /* the session says the new ones */
   return 0;
 }
 
@@ -75,10 +65,8 @@ static int take_change(const uvmqtt_change_t *from, uvmqtt_change_t *ret) {
   memset(ret, 0, sizeof *ret);
   if (from == NULL)
     return 0;
-  if (from->size == 0 || from->size > sizeof *ret)
-    return UV_EINVAL;
-  memcpy(ret, from, from->size);
-  return ret->refuse > 0 ? UV_EINVAL : 0;
+  int r = um_sized_take(from, 0, ret, sizeof *ret);
+  return r == 0 && ret->refuse > 0 ? UV_EINVAL : r;
 }
 
 /* An answer may come when its question is void and a newer one is open. */

@@ -15,13 +15,9 @@ enum um_prepare_state {
 struct um_prepare {
   uint64_t id; /* of the latest question */
   enum um_prepare_state state;
-  int verdict;   /* of the answer: 0, or why there is no attempt */
-  int last_code; /* how the last attempt or connection ended */
-  uint8_t last_reason;
+  int verdict; /* of the answer: 0, or why there is no attempt */
 };
 
-/* An error is about to be forgotten: keeps what the next question tells. */
-void um_prepare_note(uvmqtt_t *m);
 /* Asks, if there is somebody to ask; the client may be closing afterwards. */
 void um_prepare_ask(uvmqtt_t *m);
 /* May the attempt go on, or end with *ret_verdict? True once for each. */

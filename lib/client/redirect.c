@@ -54,7 +54,6 @@ static void end_detour(uvmqtt_t *m) {
   if (!on_one || m->session.ending.retry_now)
     return;
   clear(&m->redirect->detour);
-  um_session_new_server(&m->session);
 }
 
 /* Nobody is asked when there will be no further attempt. */
@@ -70,7 +69,6 @@ static bool is_loop(uvmqtt_t *m) {
   if (m->redirect == NULL || m->redirect->in_a_row < FOLLOW_MAX)
     return false;
   um_redirect_done(m);
-  um_session_new_server(&m->session);
   return true;
 }
 
@@ -89,7 +87,6 @@ static bool follow(uvmqtt_t *m, const uvmqtt_redirect_t *r, bool secrets) {
   clear(to);
   *to = target;
   own->in_a_row++;
-  um_session_new_server(&m->session);
   return true;
 }
 

@@ -4,6 +4,7 @@
 #include "client/check.h"
 #include "client/pump.h"
 #include "client/relay.h"
+#include "client/sized.h"
 #include <string.h>
 
 #define DEFAULT_MESSAGES 10000u
@@ -162,11 +163,9 @@ bool um_remote_owns(const uvmqtt_t *m, const uv_handle_t *h) {
 static int take_options(const uvmqtt_remote_options_t *from,
                         uvmqtt_remote_options_t *ret) {
   memset(ret, 0, sizeof *ret);
-  if (from != NULL) {
-    if (from->size == 0 || from->size > sizeof *ret)
-      return UV_EINVAL;
-    memcpy(ret, from, from->size);
-  }
+  int r = from == NULL ? 0 : um_sized_take(from, 0, ret, sizeof *ret);
+  if (r)
+    return r;
   if (ret->queue_messages == 0)
     ret->queue_messages = DEFAULT_MESSAGES;
   if (ret->queue_bytes == 0)

@@ -153,22 +153,22 @@ const uvmqtt_error_t *um_report_last(const uvmqtt_t *m, uvmqtt_error_t *room) {
   return room;
 }
 
-/* Tried or in use. */
-static const char *address_of(const uvmqtt_t *m) {
-  if (m->stream != NULL)
-    return m->stream->address;
-  return m->details != NULL ? m->details->address : "";
+/* A new attempt is not to blame for the one before. */
+static const uvmqtt_error_t *reason_of(const uvmqtt_t *m,
+                                       uvmqtt_error_t *room) {
+  return m->state == UVMQTT_STATE_CONNECTING ? &um_report_none
+                                             : um_report_last(m, room);
 }
 
 void um_report_state(uvmqtt_t *m, uvmqtt_state_t from) {
   uvmqtt_error_t room;
-  const uvmqtt_error_t *error = um_report_last(m, &room);
+  const uvmqtt_error_t *error = reason_of(m, &room);
   uvmqtt_transition_t step = {
       .from = from,
       .to = m->state,
       .phase = error->code == 0 ? um_report_phase(m) : error->phase,
       .attempt = m->attempt,
-      .address = address_of(m),
+      .address = m->stream != NULL ? m->stream->address : error->address,
       .error = error,
       .retry_in = m->state == UVMQTT_STATE_WAITING ? m->retry_in : UVMQTT_OFF,
   };

@@ -4,7 +4,7 @@
 
 #include "client/client.h"
 
-void um_report_clear(uvmqtt_t *m);
+void um_report_clear(uvmqtt_t *m); /* online: all is well */
 /* Keeps what the code, the stream and the session's ending tell. */
 void um_report_error(uvmqtt_t *m, int code, uvmqtt_phase_t phase);
 extern const uvmqtt_error_t um_report_none; /* code 0 */

@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include "base/err.h"
+#include "base/table.h"
 #include <stdbool.h>
 #include <string.h>
 #include <strings.h>
@@ -60,4 +61,22 @@ size_t um_servers_list(const struct um_url *first, const struct um_servers *s,
   for (size_t i = 0; i < s->n; i++)
     ret[i + 1] = server_of(&s->urls[i], first);
   return s->n + 1;
+}
+
+/* Names are the same in whatever case [RFC 4343], paths are not. */
+static uint64_t hash_host(uint64_t seed, const char *host, bool is_path) {
+  uint64_t h = seed;
+  for (; *host != '\0'; host++) {
+    bool upper = !is_path && *host >= 'A' && *host <= 'Z';
+    char c = (char)(*host | (upper ? 'a' - 'A' : 0));
+    h = um_hash_bytes(h, &c, 1);
+  }
+  return h;
+}
+
+uint64_t um_servers_number(enum um_transport transport,
+                           const struct um_server *server, uint64_t seed) {
+  uint16_t rest[] = {(uint16_t)transport, server->port};
+  uint64_t h = hash_host(seed, server->host, transport == UM_TRANSPORT_UNIX);
+  return um_hash_bytes(h, rest, sizeof rest);
 }

@@ -21,4 +21,10 @@ void um_servers_done(struct um_servers *s);
 size_t um_servers_list(const struct um_url *first, const struct um_servers *s,
                        struct um_server ret[UM_SERVERS_MAX]);
 
+/* A number for the session: the same for the same host, port and transport, and
+ * for no other but by a chance of 1 in 2^64. seed: random, or a server that
+ * redirects could choose names to hit another one's. */
+uint64_t um_servers_number(enum um_transport transport,
+                           const struct um_server *server, uint64_t seed);
+
 #endif

@@ -37,7 +37,8 @@ static void count_violation(uvmqtt_t *m, int code, uint64_t now) {
  * with our identifier shows only by what it does to us. Connections that lasted
  * for .reconnect_stable were no fight. */
 static void count_cut(uvmqtt_t *m, int code, uint64_t now) {
-  bool cut = code == UV_EOF || code == UV_ECONNRESET;
+  bool cut = code == UV_EOF || code == UV_ECONNRESET ||
+             code == UV_EPIPE; /* the same, found by a write */
   bool stable = now - m->online_since >= m->options.shared->reconnect_stable;
   bool counts = cut && ended_soon(m, now) && !stable;
   m->past.cut = counts ? m->past.cut + 1 : 0;

@@ -160,35 +160,45 @@ void um_way_change(struct um_way **own, struct um_way **from, bool headers,
 
 static void ask(void *arg) {
   uvmqtt_t *m = arg;
+  uvmqtt_ws_question_t question = {.id = ++m->options.way->question};
   um_loop_enter(m->loop);
   m->ws_asked = true;
   if (!m->closing)
-    m->options.way->on_ws_headers(m);
+    m->options.way->on_ws_headers(m, &question);
   um_loop_mark(m->loop, m);
   um_loop_exit(m->loop);
 }
 
-static int answer(uvmqtt_t *m, const uvmqtt_header_t *headers, size_t n,
-                  int status) {
+/* An answer may come when its question is void and a newer one is open. */
+static int check_question(const uvmqtt_t *m, uint64_t id) {
+  const struct um_way *w = m->options.way;
+  if (id != 0 && (w == NULL || id != w->question))
+    return UVMQTT_ESTALE;
+  return m->ws_asked ? 0 : UV_EALREADY;
+}
+
+static int answer(uvmqtt_t *m, uint64_t id, const uvmqtt_header_t *headers,
+                  size_t n, int status) {
   int r = um_usable(m);
   if (r == 0)
     r = check_headers(headers, n);
+  if (r == 0)
+    r = check_question(m, id);
   if (r)
     return r;
-  if (!m->ws_asked)
-    return UV_EALREADY;
   r = um_ws_answer(m->stream, headers, n, status);
   if (r == 0)
     m->ws_asked = false;
   return r;
 }
 
-int uvmqtt_ws_headers(uvmqtt_t *m, const uvmqtt_header_t *headers, size_t n) {
-  return answer(m, headers, n, 0);
+int uvmqtt_ws_headers(uvmqtt_t *m, uint64_t id, const uvmqtt_header_t *headers,
+                      size_t n) {
+  return answer(m, id, headers, n, 0);
 }
 
-int uvmqtt_ws_fail(uvmqtt_t *m) {
-  return answer(m, NULL, 0, UVMQTT_EHEADERS);
+int uvmqtt_ws_fail(uvmqtt_t *m, uint64_t id) {
+  return answer(m, id, NULL, 0, UVMQTT_EHEADERS);
 }
 
 /* Through socks5:// the name of the server is looked up when the proxy has been
@@ -209,8 +219,14 @@ enum um_hint_peer um_way_peer(const uvmqtt_t *m) {
 
 /* The route. */
 
-static void fill_proxy(const struct um_way *w, uint32_t attempt,
-                       struct um_route *route, struct um_proxy *ret) {
+/* A fall-back to 3.1.1 goes to the same server again. */
+void um_way_failed(uvmqtt_t *m) {
+  if (m->options.way != NULL && !m->session.ending.retry_now)
+    m->options.way->turn++;
+}
+
+static void fill_proxy(const struct um_way *w, struct um_route *route,
+                       struct um_proxy *ret) {
   if (w == NULL || w->proxy.memory == NULL)
     return;
   *ret = (struct um_proxy){
@@ -221,7 +237,7 @@ static void fill_proxy(const struct um_way *w, uint32_t attempt,
       .password = w->proxy.password,
   };
   route->proxy = ret;
-  route->turn = attempt - 1;
+  route->turn = w->turn;
 }
 
 static void fill_ws(uvmqtt_t *m, const struct um_url *to,
@@ -248,6 +264,6 @@ static void fill_ws(uvmqtt_t *m, const struct um_url *to,
 void um_way_fill(uvmqtt_t *m, const struct um_url *to, struct um_route *route,
                  struct um_way_route *ret) {
   route->transport = to->transport;
-  fill_proxy(m->options.way, m->attempt, route, &ret->proxy);
+  fill_proxy(m->options.way, route, &ret->proxy);
   fill_ws(m, to, route, &ret->ws);
 }

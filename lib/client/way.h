@@ -12,11 +12,13 @@
 struct um_way {
   struct um_url proxy; /* memory is NULL: none */
   enum um_proxy_kind proxy_kind;
+  uint32_t turn; /* which server, and address of it, the proxy is asked for */
   char *ws_path; /* NULL: as in the URL */
   bool ws_lenient;
   uvmqtt_header_t *headers; /* copies */
   size_t n_headers;
   uvmqtt_ws_headers_cb on_ws_headers;
+  uint64_t question; /* the latest of its */
 };
 
 /* NULL when the user said nothing. The errors of uvmqtt_new; *ret needs
@@ -28,6 +30,10 @@ void um_way_done(struct um_way *w); /* wipes; NULL is fine */
  * there is nothing else; NULL: none. Cannot fail. */
 void um_way_change(struct um_way **own, struct um_way **from, bool headers,
                    bool path);
+
+/* An attempt, or a connection that did not last, ended: the next one takes
+ * another server. */
+void um_way_failed(uvmqtt_t *m);
 
 /* Whom the stream is about to reach, see hints.h. */
 enum um_hint_peer um_way_peer(const uvmqtt_t *m);

@@ -133,10 +133,15 @@ int um_greet_send(struct um_session *s) {
   return r;
 }
 
+/* Without memory it is as if the server were no older: it is tried again, in
+ * 5.0, but not at once. */
 static void fall_back(struct um_session *s) {
+  struct um_spoken *server = um_spoken_note(&s->spoken, s->server);
+  if (server == NULL)
+    return;
+  server->only_311 = true;
   s->version = UM_V311;
   s->fell_back = true; /* settle tells */
-  s->silent_ends = 0;
   s->ending.retry_now = true;
 }
 
@@ -146,8 +151,24 @@ static bool may_fall_back(const struct um_session *s) {
 }
 
 void um_greet_silent_end(struct um_session *s) {
-  if (may_fall_back(s) && ++s->silent_ends >= SILENT_ENDS_MAX)
+  if (!may_fall_back(s))
+    return;
+  struct um_spoken *server = um_spoken_note(&s->spoken, s->server);
+  if (server != NULL && ++server->silent_ends >= SILENT_ENDS_MAX)
     fall_back(s);
+}
+
+void um_greet_heard(struct um_session *s) {
+  struct um_spoken *server = um_spoken_find(&s->spoken, s->server);
+  if (server != NULL)
+    server->silent_ends = 0;
+}
+
+void um_greet_choose_version(struct um_session *s) {
+  const struct um_spoken *server = um_spoken_find(&s->spoken, s->server);
+  bool old = server != NULL && server->only_311;
+  s->version =
+      old || s->config->version == UVMQTT_VERSION_311 ? UM_V311 : UM_V5;
 }
 
 /* 20 02 00 01..05 or 20 02 00 00 in answer to a 5.0 CONNECT; one of 5.0 has at

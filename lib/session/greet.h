@@ -16,5 +16,9 @@ void um_greet_note_reason(struct um_session *s, const struct um_packet *p,
                           uint8_t reason);
 /* The peer closed the connection and had sent nothing. */
 void um_greet_silent_end(struct um_session *s);
+/* The first bytes of a connection came. */
+void um_greet_heard(struct um_session *s);
+/* Sets `version` to what `server` is to be greeted with. */
+void um_greet_choose_version(struct um_session *s);
 
 #endif

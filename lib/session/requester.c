@@ -102,9 +102,10 @@ static int count_down(uint64_t waited, uvmqtt_message_t *m,
 }
 
 /* 3.1.1 has nowhere to say where the answer shall go. */
-static size_t add_own(const struct um_session *s, const struct um_request *r,
+static size_t add_own(const struct um_session *s, struct um_request *r,
                       uvmqtt_property_t *list, size_t n) {
-  if (s->version == UM_V311)
+  r->bare = s->version == UM_V311;
+  if (r->bare)
     return n;
   list[n].id = UVMQTT_PROPERTY_RESPONSE_TOPIC;
   list[n++].value.str = r->mailbox->topic;
@@ -348,6 +349,16 @@ int um_session_request(struct um_session *s, uint64_t now,
 
 /* Being answered. */
 
+/* By its topic alone, which is all that 3.1.1 has; the request may have been
+ * published there and the answer come on 5.0, from another server. */
+static struct um_request *oldest(const struct um_mailbox *b) {
+  bool any = b->session->version == UM_V311 || UM_MUTANT(68);
+  for (struct um_list *l = b->sent.next; l != &b->sent; l = l->next)
+    if (any || request_of(l)->bare)
+      return request_of(l);
+  return NULL;
+}
+
 static struct um_request *answered(const struct um_mailbox *b,
                                    const uvmqtt_message_t *m) {
   const uvmqtt_property_t *data = uvmqtt_property_find(
@@ -357,11 +368,7 @@ static struct um_request *answered(const struct um_mailbox *b,
         um_enquiry_find_correlated(b->session, data->value.bin);
     return r != NULL && r->mailbox == b && r->held == NULL ? r : NULL;
   }
-  bool by_topic =
-      (b->session->version == UM_V311 || UM_MUTANT(68)) && !m->retain;
-  if (!by_topic || um_list_empty(&b->sent))
-    return NULL;
-  return request_of(b->sent.next);
+  return m->retain ? NULL : oldest(b);
 }
 
 /* Replies are ours to acknowledge: nobody may have asked for this one. */

@@ -22,6 +22,7 @@ struct um_request {
   bool overdue; /* the deadline passed once; read once more, then act */
   bool over;    /* nothing can answer it any more */
   bool told;
+  bool bare; /* published on 3.1.1: does not say where to answer, and to what */
   uvmqtt_reply_cb cb;
   void *arg;
   struct um_due due;

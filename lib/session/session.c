@@ -26,7 +26,7 @@ void um_session_init(struct um_session *s,
   s->who = who;
   s->events = events;
   s->up = up;
-  um_session_new_server(s);
+  um_greet_choose_version(s);
   s->next_id = 1;
   s->commons = commons;
   um_buf_init(&s->out, NO_PACKET_MAX, &commons->out);
@@ -56,6 +56,7 @@ void um_session_done(struct um_session *s) {
   um_alias_out_close(&s->alias_out);
   um_session_opening(s);
   um_counters_done(&s->counters);
+  um_spoken_done(&s->spoken);
   um_free(s->response_information);
   um_free(s->assigned_id);
 }
@@ -66,9 +67,10 @@ void um_session_opening(struct um_session *s) {
   memset(&s->ending, 0, sizeof s->ending);
 }
 
-void um_session_new_server(struct um_session *s) {
-  s->version = s->config->version == UVMQTT_VERSION_311 ? UM_V311 : UM_V5;
-  s->silent_ends = 0;
+void um_session_reached(struct um_session *s, uint64_t server) {
+  assert(s->state == UM_SESSION_DOWN);
+  s->server = server;
+  um_greet_choose_version(s);
 }
 
 int um_session_need_outbox(struct um_session *s) {
@@ -236,8 +238,9 @@ int um_session_feed(struct um_session *s, uint64_t now, uint8_t *data,
   s->now = now;
   if (!listening(s))
     return 0;
+  if (!s->heard)
+    um_greet_heard(s);
   s->heard = true;
-  s->silent_ends = 0;
   um_keepalive_received(&s->keepalive, now);
   return conclude(s, parse_or_keep(s, data, len));
 }

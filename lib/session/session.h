@@ -32,6 +32,7 @@
 #include "session/outbox.h"
 #include "session/receipt.h"
 #include "session/requester.h"
+#include "session/spoken.h"
 #include "session/subs.h"
 #include "wire/frame.h"
 #include <uvmqtt/options.h>
@@ -123,30 +124,31 @@ struct um_session {
   void *up;
   uint64_t now;
   enum um_session_state state;
-  bool halted;         /* um_session_halt was called inside an event */
-  bool paused;         /* by the user; holds up nothing before CONNACK */
-  uint16_t last_pid;   /* of an outbox that has gone */
-  uint8_t version;     /* spoken or to be tried next; remembered fall-back */
-  uint8_t silent_ends; /* connections closed without a byte after CONNECT */
-  bool heard;          /* a byte came on this connection */
-  bool have_session;   /* a CONNACK accepted us once */
-  bool clean_sent;     /* in the CONNECT of this connection */
-  bool force_clean;    /* after SESSION_MISMATCH: the next CONNECT */
-  bool forgotten;      /* state was given up with a clean CONNECT; CONNACK will
-                          report it with what was lost: */
-  bool lenient;        /* the server broke our Receive Maximum in this session:
-                          see deliver.c */
-  bool given_up;       /* the store failed, and all that was held has ended */
-  bool fell_back;      /* VERSION_FALLBACK is due in settle */
-  bool rearm;          /* the deadline moved to a later time worth a timer */
-  bool restore_due;    /* subscriptions are lost and no ops made for them yet */
-  bool high;           /* on_water was told so last */
+  bool halted;       /* um_session_halt was called inside an event */
+  bool paused;       /* by the user; holds up nothing before CONNACK */
+  uint16_t last_pid; /* of an outbox that has gone */
+  uint8_t version;   /* spoken, or to be spoken to `server` */
+  bool heard;        /* a byte came on this connection */
+  bool have_session; /* a CONNACK accepted us once */
+  bool clean_sent;   /* in the CONNECT of this connection */
+  bool force_clean;  /* after SESSION_MISMATCH: the next CONNECT */
+  bool forgotten;    /* state was given up with a clean CONNECT; CONNACK will
+                        report it with what was lost: */
+  bool lenient;      /* the server broke our Receive Maximum in this session:
+                        see deliver.c */
+  bool given_up;     /* the store failed, and all that was held has ended */
+  bool fell_back;    /* VERSION_FALLBACK is due in settle */
+  bool rearm;        /* the deadline moved to a later time worth a timer */
+  bool restore_due;  /* subscriptions are lost and no ops made for them yet */
+  bool high;         /* on_water was told so last */
   uint32_t lost_messages;
   uint32_t receipts_ended; /* so many of the oldest are over: with 0 up to */
   uint64_t receipts_taken; /* here, with this after it: */
   int receipts_status;
   char *assigned_id;          /* by the server, NULL: config's is used */
   char *response_information; /* of the latest CONNACK; NULL: none */
+  uint64_t server;            /* reached last; a number for each */
+  struct um_spoken *spoken;   /* which of them speak 3.1.1 only */
   uint64_t next_id;
   uint64_t appended; /* bytes put into out since up */
   uint64_t taken;    /* of which the kernel took */
@@ -190,8 +192,9 @@ void um_session_done(struct um_session *s);
 
 /* An attempt to connect begins: what is known of an earlier ending is void. */
 void um_session_opening(struct um_session *s);
-/* The server is another one than before: a fall-back to 3.1.1 is forgotten. */
-void um_session_new_server(struct um_session *s);
+/* Which server CONNECT is about to go to, as a number for each; 0 before the
+ * first call. What is known of it decides the version. Only DOWN. */
+void um_session_reached(struct um_session *s, uint64_t server);
 /* The transport is connected: encodes CONNECT. UM_ENOMEM, UVMQTT_ESTORE. */
 int um_session_up(struct um_session *s, uint64_t now);
 /* The transport is gone. code: why, UM_EOF or UM_ECONNRESET when the peer

@@ -13,18 +13,26 @@ enum {
   TIMEOUT = 30000, /* ms */
 };
 
-/* A caller built with older headers has a shorter struct: the rest is zero. A
- * longer one is legal when what we do not know is zero. */
-static int take(const uvmqtt_simple_options_t *from,
-                uvmqtt_simple_options_t *ret) {
-  size_t known = from->size < sizeof *ret ? from->size : sizeof *ret;
-  if (from->size < offsetof(uvmqtt_simple_options_t, port))
+/* As um_sized_take, which is the client's. */
+int um_simple_take(const void *from, size_t least, void *ret, size_t size) {
+  size_t said;
+  memcpy(&said, from, sizeof said);
+  if (said < least)
     return UV_EINVAL;
-  for (size_t i = sizeof *ret; i < from->size; i++)
+  for (size_t i = size; i < said; i++)
     if (((const char *)from)[i] != 0)
       return UV_EINVAL;
-  memset(ret, 0, sizeof *ret);
-  memcpy(ret, from, known);
+  memset(ret, 0, size);
+  memcpy(ret, from, said < size ? said : size);
+  return 0;
+}
+
+static int take(const uvmqtt_simple_options_t *from,
+                uvmqtt_simple_options_t *ret) {
+  int r = um_simple_take(from, offsetof(uvmqtt_simple_options_t, port), ret,
+                         sizeof *ret);
+  if (r)
+    return r;
   if (ret->server == NULL)
     return UV_EINVAL;
   /* MQTT 3.1, which umqtt forks offer as version 3: not ours */

@@ -82,18 +82,15 @@ static int judge(uvmqtt_simple_t *base, const uvmqtt_disconnect_t *d) {
 
 /* Making. */
 
-/* As for uvmqtt_simple_options_t: shorter and longer ones are legal. */
 static int take(const uvmqtt_robust_options_t *from,
                 uvmqtt_robust_options_t *ret) {
   memset(ret, 0, sizeof *ret);
   if (from == NULL)
     return 0;
-  if (from->size < offsetof(uvmqtt_robust_options_t, delay_max))
-    return UV_EINVAL;
-  for (size_t i = sizeof *ret; i < from->size; i++)
-    if (((const char *)from)[i] != 0)
-      return UV_EINVAL;
-  memcpy(ret, from, from->size < sizeof *ret ? from->size : sizeof *ret);
+  int r = um_simple_take(from, offsetof(uvmqtt_robust_options_t, delay_max),
+                         ret, sizeof *ret);
+  if (r)
+    return r;
   uint32_t max = ret->delay_max == 0 ? DELAY_MAX : ret->delay_max;
   return ret->delay_min > max ? UV_EINVAL : 0;
 }

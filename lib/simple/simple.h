@@ -83,6 +83,9 @@ int um_simple_note(struct uvmqtt_simple_s *c, int r);
 void um_simple_warn(struct uvmqtt_simple_s *c, const uvmqtt_transition_t *step);
 
 /* options.c. All return 0, or what uvmqtt_new would refuse. */
+/* A struct of the user's that begins with its size becomes ours: shorter than
+ * ours (but least) the rest is zero, longer must be zero behind ours. */
+int um_simple_take(const void *from, size_t least, void *ret, size_t size);
 int um_settings_read(struct um_settings *s,
                      const uvmqtt_simple_options_t *options);
 int um_settings_will(struct um_settings *s, const char *topic,

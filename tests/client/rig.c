@@ -127,6 +127,8 @@ static void on_state(uvmqtt_t *m, const uvmqtt_transition_t *t) {
     g->retry_in = t->retry_in;
   cr_assert((t->to == UVMQTT_STATE_WAITING) == (t->retry_in != UVMQTT_OFF));
   cr_assert_eq(uvmqtt_state(m), t->to);
+  if (t->to == UVMQTT_STATE_CONNECTING) /* not the last one's fault */
+    cr_assert(t->error->code == 0 && *t->address == '\0');
   size_t used = strlen(g->states);
   if (used + 32 < sizeof g->states)
     snprintf(g->states + used, sizeof g->states - used, "%s%s",

@@ -1,8 +1,10 @@
 /* Who may connect, and when: the arithmetic with a clock of our own, and
  * clients of one loop. O17, O18. */
 #include "client/budget.h"
+#include "client/client.h"
 #include "client/rig.h"
 #include "support/suite.h"
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -175,8 +177,31 @@ Test(budget, limits_need_a_client_and_sense) {
   cr_expect_eq(uvmqtt_loop_limits(&r.loop, &l), 0);
   cr_expect_eq(uvmqtt_loop_limits(NULL, &l), UV_EINVAL);
   cr_expect_eq(uvmqtt_loop_limits(&r.loop, NULL), UV_EINVAL);
-  l.size--;
+  l.size = 0;
   cr_expect_eq(uvmqtt_loop_limits(&r.loop, &l), UV_EINVAL);
+  rig_close(&r);
+}
+
+/* By older and newer headers. */
+Test(budget, shorter_and_longer_limits_are_read_as_far_as_they_are_known) {
+  struct {
+    uvmqtt_loop_limits_t known;
+    uint64_t more;
+  } l = {{.size = sizeof l, .handshakes = 7, .reconnects = 1}, 0};
+  rig_open(&r);
+  guest_open(&r, &r.g, NULL);
+  const struct um_budget *own = &r.g.m->loop->budget;
+  cr_expect_eq(uvmqtt_loop_limits(&r.loop, &l.known), 0);
+  cr_expect_eq(own->handshakes, 7);
+  uint64_t slow = own->pace;
+  l.more = UINT64_C(1) << 56;
+  l.known.handshakes = 8;
+  cr_expect_eq(uvmqtt_loop_limits(&r.loop, &l.known), UV_EINVAL);
+  cr_expect_eq(own->handshakes, 7);
+  l.known.size = offsetof(uvmqtt_loop_limits_t, reconnects);
+  cr_expect_eq(uvmqtt_loop_limits(&r.loop, &l.known), 0);
+  cr_expect_eq(own->handshakes, 8);
+  cr_expect_lt(own->pace, slow, "the default");
   rig_close(&r);
 }
 

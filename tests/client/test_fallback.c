@@ -1,6 +1,7 @@
 /* From 5.0 to 3.1.1: in three ways, and in no other (DESIGN section 4). */
 #include "client/rig.h"
 #include "support/suite.h"
+#include <stdio.h>
 #include <string.h>
 
 SUITE(fallback);
@@ -218,4 +219,162 @@ Test(fallback, a_server_gone_meanwhile_is_not_tried_at_speed) {
   cr_expect_leq(guest_stats(&r.g).attempts, 20, "%u attempts",
                 (unsigned)guest_stats(&r.g).attempts);
   rig_close(&r);
+}
+
+/* Several servers: each is spoken to as it can. */
+
+static struct broker second;
+
+/* Is heard next, at this one. */
+static void hears_at(struct broker *b, const char *expected) {
+  const char *got = NULL;
+  UNTIL(&r, (got = broker_next(b)) != NULL);
+  cr_assert(broker_matches(got, expected), "expected %s, heard %s", expected,
+            got);
+}
+
+static void begin_with_two(uvmqtt_options_t o) {
+  rig_open(&r);
+  r.crowded = true;
+  broker_open(&second, &r.loop);
+  o.url = r.b.url;
+  guest_open(&r, &r.g, &o);
+  guest_connect(&r.g);
+}
+
+static void end_with_two(void) {
+  guest_close(&r.g);
+  UNTIL(&r, r.g.m == NULL);
+  broker_close(&second);
+  rig_close(&r);
+}
+
+static void begin_with_list(void) {
+  begin_with_two((uvmqtt_options_t){
+      UVMQTT_OPTIONS_INIT, FAST, .servers = (const char *const[]){second.url},
+      .n_servers = 1});
+}
+
+/* From the one to the other, by the death of the one. */
+static void move(struct broker *from, struct broker *to, const char *greeting) {
+  unsigned before = r.g.n[CONNECTED];
+  broker_listens(to);
+  broker_refuses(from);
+  broker_hangs_up(from);
+  hears_at(to, greeting);
+  broker_says(to, "CONNACK");
+  UNTIL(&r, r.g.n[CONNECTED] > before);
+}
+
+/* A cut soon after CONNACK is noticed, too. */
+static unsigned fallen(void) {
+  unsigned n = 0;
+  for (const char *at = r.g.log; (at = strstr(at, "falling back")); at++)
+    n++;
+  return n;
+}
+
+Test(fallback, is_remembered_of_each_server_and_never_ping_pongs) {
+  begin_with_list();
+  broker_refuses(&second);
+  hears_at(&r.b, "CONNECT version=5 ...");
+  broker_says(&r.b, "20 02 00 01");
+  hears_at(&r.b, "CONNECT version=4 ...");
+  broker_says(&r.b, "CONNACK");
+  UNTIL(&r, r.g.n[CONNECTED] == 1);
+  for (unsigned i = 0; i < 3; i++) {
+    move(&r.b, &second, "CONNECT version=5 ...");
+    move(&second, &r.b, "CONNECT version=4 ...");
+  }
+  cr_expect_eq(fallen(), 1);
+  cr_expect_eq(r.b.accepted, 5, "one of them in vain");
+  cr_expect_eq(second.accepted, 3);
+  end_with_two();
+}
+
+/* At once to the same server, whatever the other one is. */
+Test(fallback, leads_to_the_same_server_of_a_list) {
+  begin_with_list();
+  hears_at(&r.b, "CONNECT version=5 ...");
+  broker_says(&r.b, "CONNACK reason=0x84");
+  hears_at(&r.b, "CONNECT version=4 ...");
+  cr_expect_leq(r.g.retry_in, 1);
+  cr_expect_eq(second.accepted, 0);
+  end_with_two();
+}
+
+static unsigned fives, fours;
+
+/* Of a peer that closes on every CONNECT: what CONNECT said. */
+static void close_on(struct broker_link *l, const uint8_t *data, size_t len) {
+  struct broker *b = l->broker;
+  cr_assert(len > 8 && data[0] == 0x10);
+  fives += data[8] == 5;
+  fours += data[8] == 4;
+  b->link = l;
+  broker_hangs_up(b);
+}
+
+/* Whatever the order: two ends of each in 5.0, and then never again. */
+Test(fallback, two_servers_without_a_word_fall_back_each_for_itself) {
+  fives = fours = 0;
+  begin_with_list();
+  r.b.bytes = second.bytes = close_on;
+  UNTIL(&r, r.g.n[NOTICE] == 2);
+  cr_expect_eq(fives, 4);
+  unsigned before = fours;
+  UNTIL(&r, fours >= before + 6);
+  cr_expect_eq(fives, 4);
+  cr_expect_eq(r.g.n[NOTICE], 2);
+  end_with_two();
+}
+
+static uvmqtt_redirect_verdict_t go(uvmqtt_t *m,
+                                    const uvmqtt_redirect_t *redirect) {
+  (void)m;
+  (void)redirect;
+  return UVMQTT_REDIRECT_FOLLOW;
+}
+
+static void sends_on(const char *greeting) {
+  char line[128];
+  hears_at(&r.b, greeting);
+  snprintf(line, sizeof line,
+           "CONNACK reason=0x9c server_reference=127.0.0.1:%u", second.port);
+  broker_says(&r.b, line);
+}
+
+Test(fallback, a_server_that_a_redirect_leads_to_is_another_one) {
+  begin_with_two(
+      (uvmqtt_options_t){UVMQTT_OPTIONS_INIT, FAST, .on_redirect = go});
+  sends_on("CONNECT version=5 ...");
+  hears_at(&second, "CONNECT version=5 ...");
+  broker_says(&second, "20 02 00 01");
+  hears_at(&second, "CONNECT version=4 ...");
+  broker_hangs_up(&second);
+  sends_on("CONNECT version=5 ...");
+  hears_at(&second, "CONNECT version=4 ..."); /* remembered */
+  cr_expect_eq(r.g.n[NOTICE], 1);
+  end_with_two();
+}
+
+static const char *where; /* NULL: as before */
+
+static void ask_where(uvmqtt_t *m, const uvmqtt_attempt_t *attempt) {
+  uvmqtt_change_t change = {UVMQTT_CHANGE_INIT, .url = where};
+  (void)attempt;
+  cr_assert_eq(uvmqtt_go(m, &change), 0);
+}
+
+Test(fallback, is_remembered_when_the_user_changes_the_url_and_back) {
+  begin_with_two((uvmqtt_options_t){UVMQTT_OPTIONS_INIT, FAST,
+                                    .on_before_connect = ask_where});
+  hears_at(&r.b, "CONNECT version=5 ...");
+  where = second.url;
+  broker_says(&r.b, "20 02 00 01");
+  hears_at(&second, "CONNECT version=5 ...");
+  where = r.b.url;
+  broker_hangs_up(&second);
+  hears_at(&r.b, "CONNECT version=4 ...");
+  end_with_two();
 }

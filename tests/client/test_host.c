@@ -148,6 +148,21 @@ Test(host, walks_with_uvmqtt_walk_close, .timeout = 60) {
   }
 }
 
+/* Whoever closes, and whatever with, hears of the end who asked to. */
+Test(host, closes_with_a_callback_after_uvmqtt_walk_close, .timeout = 60) {
+  for (size_t i = 0; i < n_state_rows; i++) {
+    rig_open(&r);
+    state_rows[i].reach(&r);
+    uv_walk(&r.loop, close_cleanly, &r);
+    uvmqtt_close(r.g.m, NULL, NULL);
+    guest_close(&r.g);
+    uvmqtt_close(r.g.m, NULL, NULL);
+    UNTIL(&r, r.g.closed);
+    cr_assert_eq(r.g.n[CLOSED], 1, "%s", state_rows[i].name);
+    rig_close(&r);
+  }
+}
+
 /* Guests touch nothing that is the host's. */
 Test(host, finds_its_data_and_its_signal_dispositions_as_they_were) {
   struct sigaction action;

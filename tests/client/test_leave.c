@@ -1,6 +1,7 @@
 /* Leaving: from each state, with what is queued, and in bytes. */
 #include "client/rig.h"
 #include "support/suite.h"
+#include <stddef.h>
 #include <string.h>
 
 SUITE(leave);
@@ -34,6 +35,30 @@ static void leave_and_rest(void) {
   UNTIL(&r, r.g.n[LEFT] == 1);
   cr_expect_eq(r.g.left, 0);
   UNTIL(&r, uvmqtt_state(r.g.m) == UVMQTT_STATE_OFFLINE);
+}
+
+/* By older and newer headers. */
+Test(leave, shorter_and_longer_options_are_read_as_far_as_they_are_known) {
+  struct {
+    uvmqtt_disconnect_options_t known;
+    char more[8];
+  } o = {{.size = sizeof o, .reason = 4, .n_properties = 1}, {1}};
+  begin(NULL);
+  guest_connect(&r.g);
+  greeted();
+  UNTIL(&r, r.g.n[CONNECTED] == 1);
+  cr_expect_eq(uvmqtt_disconnect(r.g.m, &o.known, NULL, NULL), UV_EINVAL);
+  o.more[0] = 0;
+  o.known.size = 0;
+  cr_expect_eq(uvmqtt_disconnect(r.g.m, &o.known, NULL, NULL), UV_EINVAL);
+  o.known.size = offsetof(uvmqtt_disconnect_options_t, properties);
+  cr_expect_eq(uvmqtt_disconnect(r.g.m, &o.known, NULL, NULL), 0);
+  HEARS(&r, "DISCONNECT reason=0x04 ...");
+  broker_hangs_up(&r.b);
+  UNTIL(&r, uvmqtt_state(r.g.m) == UVMQTT_STATE_OFFLINE);
+  o.known = (uvmqtt_disconnect_options_t){.size = sizeof o};
+  cr_expect_eq(uvmqtt_disconnect(r.g.m, &o.known, NULL, NULL), 0);
+  rig_close(&r);
 }
 
 Test(leave, leaving_while_offline) {

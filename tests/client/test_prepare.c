@@ -198,7 +198,7 @@ Test(prepare, what_cannot_be_leaves_the_question_open) {
       {UVMQTT_CHANGE_INIT, .will = &bad_will},
       {UVMQTT_CHANGE_INIT, .refuse = 7},
       {.size = 0},
-      {.size = sizeof(uvmqtt_change_t) + 1},
+      {.size = sizeof(size_t) - 1},
       {UVMQTT_CHANGE_INIT, .password = {NULL, 3}},
       {UVMQTT_CHANGE_INIT, .ws_headers = &bad_header, .n_ws_headers = 1},
       {UVMQTT_CHANGE_INIT, .ws_path = "no slash"},
@@ -251,6 +251,22 @@ Test(prepare, a_shorter_change_says_nothing_of_what_came_later) {
   begin();
   ask();
   cr_expect_eq(go(&change), 0);
+  HEARS(&r, "CONNECT username=u ...");
+  rig_close(&r);
+}
+
+/* And those built with newer ones a longer one. */
+Test(prepare, a_longer_change_is_legal_when_the_rest_is_zero) {
+  struct {
+    uvmqtt_change_t known;
+    char more[16];
+  } change = {{.size = sizeof change, .username = "u"}, {0}};
+  begin();
+  ask();
+  change.more[15] = 1;
+  cr_expect_eq(go(&change.known), UV_EINVAL);
+  change.more[15] = 0;
+  cr_expect_eq(go(&change.known), 0);
   HEARS(&r, "CONNECT username=u ...");
   rig_close(&r);
 }

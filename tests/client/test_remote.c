@@ -155,9 +155,18 @@ Test(remote, values_are_checked_at_the_call) {
   cr_expect_eq(uvmqtt_remote_call(remote, NULL, NULL, 0), UV_EINVAL);
   m.topic = "t";
   cr_expect_eq(uvmqtt_remote_publish(NULL, &m, 0, on_done, NULL), UV_EINVAL);
-  uvmqtt_remote_options_t bad = {.size = sizeof bad + 1};
+  struct {
+    uvmqtt_remote_options_t known;
+    char more[8];
+  } longer = {{.size = sizeof longer}, {0}};
+  uvmqtt_remote_options_t none = {.size = 0};
   uvmqtt_remote_t *other;
-  cr_expect_eq(uvmqtt_remote_open(r.g.m, &bad, &other), UV_EINVAL);
+  longer.more[7] = 1;
+  cr_expect_eq(uvmqtt_remote_open(r.g.m, &longer.known, &other), UV_EINVAL);
+  cr_expect_eq(uvmqtt_remote_open(r.g.m, &none, &other), UV_EINVAL);
+  longer.more[7] = 0;
+  cr_assert_eq(uvmqtt_remote_open(r.g.m, &longer.known, &other), 0);
+  uvmqtt_remote_unref(other);
   cr_expect_eq(uvmqtt_remote_open(r.g.m, NULL, NULL), UV_EINVAL);
   cr_expect_eq(uvmqtt_remote_open(NULL, NULL, &other), UV_EINVAL);
   rig_rest(&r, 2);

@@ -93,6 +93,39 @@ Test(report, the_addresses_of_a_name_are_all_tried) {
   rig_close(&r);
 }
 
+/* While the next attempt is under way it is what a person asks for. */
+static void look_while_connecting(struct guest *g) {
+  if (uvmqtt_state(g->m) != UVMQTT_STATE_CONNECTING)
+    return;
+  const uvmqtt_error_t *e = uvmqtt_last_error(g->m);
+  cr_expect_eq(e->code, g->n[DISCONNECTED] == 0 ? 0 : UVMQTT_EREFUSED);
+  cr_expect_str_eq(e->reason_string, g->n[DISCONNECTED] == 0 ? "" : "full");
+}
+
+Test(report, it_stays_until_the_next_one_or_online) {
+  uvmqtt_options_t o = {UVMQTT_OPTIONS_INIT, .reconnect_min = 1};
+  rig_open(&r);
+  guest_open(&r, &r.g, &o);
+  r.g.on[STATE] = look_while_connecting;
+  guest_connect(&r.g);
+  HEARS(&r, "CONNECT ...");
+  SAYS(&r, "CONNACK reason=0x80 reason_string=full");
+  UNTIL(&r, r.g.n[DISCONNECTED] == 1);
+  HEARS(&r, "CONNECT ...");
+  cr_expect_eq(uvmqtt_state(r.g.m), UVMQTT_STATE_CONNECTING);
+  look_while_connecting(&r.g);
+  broker_hangs_up(&r.b);
+  UNTIL(&r, r.g.n[DISCONNECTED] == 2);
+  cr_expect_eq(uvmqtt_last_error(r.g.m)->code, UV_EOF);
+  cr_expect_str_eq(uvmqtt_last_error(r.g.m)->reason_string, "");
+  r.g.on[STATE] = NULL;
+  HEARS(&r, "CONNECT ...");
+  SAYS(&r, "CONNACK");
+  UNTIL(&r, r.g.n[CONNECTED] == 1);
+  cr_expect_eq(uvmqtt_last_error(r.g.m)->code, 0);
+  rig_close(&r);
+}
+
 Test(report, a_good_connection_clears_it) {
   uvmqtt_options_t o = {UVMQTT_OPTIONS_INIT, .reconnect_min = 1};
   rig_open(&r);

@@ -1,5 +1,6 @@
 /* Several servers, sockets, and the time each phase may take. */
 #include "client/rig.h"
+#include "client/servers.h"
 #include "support/suite.h"
 #include <stdio.h>
 #include <string.h>
@@ -35,6 +36,23 @@ Test(servers, a_list_is_checked) {
   many[1] = "mqtt://u:p@127.0.0.2"; /* those of url go everywhere */
   cr_expect_eq(try_servers(many, 2), UVMQTT_EURL);
   rig_close(&r);
+}
+
+/* By which it is remembered what is spoken where. */
+Test(servers, a_number_stands_for_host_port_and_transport) {
+  struct um_server a = {.host = "h.example", .port = 1883};
+  struct um_server same = {.host = "H.Example", .port = 1883, .path = "/x"};
+  struct um_server others[] = {{.host = "h.exampl", .port = 1883},
+                               {.host = "h.example", .port = 1884},
+                               {.host = "h.examplf", .port = 1883}};
+  uint64_t n = um_servers_number(UM_TRANSPORT_TCP, &a, 7);
+  cr_expect_eq(um_servers_number(UM_TRANSPORT_TCP, &same, 7), n);
+  cr_expect_neq(um_servers_number(UM_TRANSPORT_TLS, &a, 7), n);
+  cr_expect_neq(um_servers_number(UM_TRANSPORT_TCP, &a, 8), n);
+  for (size_t i = 0; i < 3; i++)
+    cr_expect_neq(um_servers_number(UM_TRANSPORT_TCP, &others[i], 7), n);
+  cr_expect_neq(um_servers_number(UM_TRANSPORT_UNIX, &same, 7),
+                um_servers_number(UM_TRANSPORT_UNIX, &a, 7), "a path");
 }
 
 static char texts[4][64];

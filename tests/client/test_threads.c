@@ -133,11 +133,11 @@ static int leave(void) {
 }
 
 static int ws_headers(void) {
-  return uvmqtt_ws_headers(r.g.m, NULL, 0);
+  return uvmqtt_ws_headers(r.g.m, 0, NULL, 0);
 }
 
 static int ws_fail(void) {
-  return uvmqtt_ws_fail(r.g.m);
+  return uvmqtt_ws_fail(r.g.m, 0);
 }
 
 static int remote_open(void) {

@@ -1,6 +1,9 @@
 /* How ends are judged, one by one and in a row, and the user's word. */
 #include "client/rig.h"
 #include "support/suite.h"
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
 
 SUITE(verdict);
 
@@ -179,5 +182,74 @@ Test(verdict, connections_that_lasted_are_no_fight) {
     UNTIL(&r, r.g.n[DISCONNECTED] == i);
   }
   cr_expect_eq(r.g.n[NOTICE], 0);
+  rig_close(&r);
+}
+
+/* A server at a unix socket that accepts us, and is then taken over by the
+ * other one: before our next bytes come. */
+struct taken {
+  uv_pipe_t listener, peer;
+  char path[64], url[80];
+};
+
+static void make_room(uv_handle_t *h, size_t suggested, uv_buf_t *ret) {
+  static char room[1024];
+  (void)h, (void)suggested;
+  *ret = uv_buf_init(room, sizeof room);
+}
+
+static void accept_and_cut(uv_stream_t *peer, ssize_t n, const uv_buf_t *in) {
+  static char connack[] = {0x20, 2, 0, 0};
+  uv_buf_t out = uv_buf_init(connack, sizeof connack);
+  (void)in;
+  if (n > 0)
+    cr_assert_eq(uv_try_write(peer, &out, 1), (int)sizeof connack);
+  uv_close((uv_handle_t *)peer, NULL);
+}
+
+static void take_peer(uv_stream_t *listener, int status) {
+  struct taken *t = listener->data;
+  cr_assert_eq(status, 0);
+  cr_assert_eq(uv_pipe_init(listener->loop, &t->peer, 0), 0);
+  cr_assert_eq(uv_accept(listener, (uv_stream_t *)&t->peer), 0);
+  cr_assert_eq(
+      uv_read_start((uv_stream_t *)&t->peer, make_room, accept_and_cut), 0);
+}
+
+static void listen_at(struct taken *t) {
+  snprintf(t->path, sizeof t->path, "/tmp/uvmqtt-verdict-%ld",
+           (long)uv_os_getpid());
+  snprintf(t->url, sizeof t->url, "unix:%s", t->path);
+  unlink(t->path);
+  cr_assert_eq(uv_pipe_init(&r.loop, &t->listener, 0), 0);
+  t->listener.data = t;
+  cr_assert_eq(uv_pipe_bind(&t->listener, t->path), 0);
+  cr_assert_eq(uv_listen((uv_stream_t *)&t->listener, 8, take_peer), 0);
+}
+
+static void publish_at_once(struct guest *g) {
+  guest_publish(g, "t", "x", 0);
+}
+
+Test(verdict, a_write_that_finds_the_connection_cut_counts_as_a_cut) {
+  static struct taken t;
+  rig_open(&r);
+  r.crowded = true;
+  listen_at(&t);
+  uvmqtt_options_t o = {UVMQTT_OPTIONS_INIT, .url = t.url, .reconnect_min = 1,
+                        .version = UVMQTT_VERSION_311};
+  guest_open(&r, &r.g, &o);
+  r.g.on[STATE] = kick;
+  r.g.on[CONNECTED] = publish_at_once;
+  guest_connect(&r.g);
+  for (unsigned i = 1; i <= 3; i++) {
+    UNTIL(&r, r.g.n[DISCONNECTED] >= i);
+    cr_expect_eq(r.g.error.code, UV_EPIPE);
+  }
+  cr_expect(strstr(r.g.log, "another client seems to use") != NULL);
+  guest_close(&r.g);
+  uv_close((uv_handle_t *)&t.listener, NULL);
+  UNTIL(&r, r.g.m == NULL);
+  unlink(t.path);
   rig_close(&r);
 }

@@ -94,22 +94,28 @@ static void answer(struct rig *r, const char *text) {
 static const uvmqtt_header_t signature = {"X-Signature", "1234"};
 static unsigned asked;
 
-static void sign_at_once(uvmqtt_t *m) {
+static void sign_at_once(uvmqtt_t *m, const uvmqtt_ws_question_t *question) {
   asked++;
-  cr_assert_eq(uvmqtt_ws_headers(m, &signature, 1), 0);
-  cr_assert_eq(uvmqtt_ws_headers(m, &signature, 1), UV_EALREADY);
+  cr_assert_eq(uvmqtt_ws_headers(m, question->id, &signature, 1), 0);
+  cr_assert_eq(uvmqtt_ws_headers(m, question->id, &signature, 1), UV_EALREADY);
 }
 
-static void sign_later(uvmqtt_t *m) {
+static uint64_t last_question;
+
+static void sign_later(uvmqtt_t *m, const uvmqtt_ws_question_t *question) {
   (void)m;
   asked++;
+  cr_assert_neq(question->id, 0);
+  cr_assert_neq(question->id, last_question);
+  last_question = question->id;
 }
 
-static void fail_at_once(uvmqtt_t *m) {
-  cr_assert_eq(uvmqtt_ws_fail(m), 0);
+static void fail_at_once(uvmqtt_t *m, const uvmqtt_ws_question_t *question) {
+  cr_assert_eq(uvmqtt_ws_fail(m, question->id), 0);
 }
 
-static void close_at_once(uvmqtt_t *m) {
+static void close_at_once(uvmqtt_t *m, const uvmqtt_ws_question_t *question) {
+  (void)question;
   struct guest *g = uvmqtt_get_data(m);
   guest_close(g);
 }
@@ -131,7 +137,7 @@ Test(way, headers_are_asked_for_on_each_connection) {
   UNTIL(&r, r.g.n[DISCONNECTED] == 1);
   cr_assert_eq(r.g.error.code, UVMQTT_EWSHANDSHAKE);
   cr_assert_eq(r.g.error.phase, UVMQTT_PHASE_WEBSOCKET);
-  cr_assert_eq(uvmqtt_ws_headers(r.g.m, &signature, 1), UV_EALREADY);
+  cr_assert_eq(uvmqtt_ws_headers(r.g.m, 0, &signature, 1), UV_EALREADY);
   cr_assert_eq(guest_connect(&r.g), 0);
   UNTIL(&r, asked == 2);
   end(&r);
@@ -146,11 +152,11 @@ Test(way, headers_may_come_later_and_are_checked) {
   UNTIL(&r, asked == 1);
   rig_rest(&r, 20);
   cr_assert_eq(said.len, 0);
-  cr_assert_eq(uvmqtt_ws_headers(r.g.m, &bad, 1), UVMQTT_EHEADER);
-  cr_assert_eq(uvmqtt_ws_headers(r.g.m, NULL, 1), UV_EINVAL);
-  cr_assert_eq(uvmqtt_ws_headers(NULL, NULL, 0), UV_EINVAL);
-  cr_assert_eq(uvmqtt_ws_headers(r.g.m, &signature, 1), 0);
-  cr_assert_eq(uvmqtt_ws_fail(r.g.m), UV_EALREADY);
+  cr_assert_eq(uvmqtt_ws_headers(r.g.m, 0, &bad, 1), UVMQTT_EHEADER);
+  cr_assert_eq(uvmqtt_ws_headers(r.g.m, 0, NULL, 1), UV_EINVAL);
+  cr_assert_eq(uvmqtt_ws_headers(NULL, 0, NULL, 0), UV_EINVAL);
+  cr_assert_eq(uvmqtt_ws_headers(r.g.m, 0, &signature, 1), 0);
+  cr_assert_eq(uvmqtt_ws_fail(r.g.m, 0), UV_EALREADY);
   UNTIL(&r, heard("X-Signature: 1234\r\n\r\n"));
   end(&r);
 }
@@ -172,8 +178,8 @@ Test(way, headers_may_be_long_but_not_endless) {
   o.ws_headers = &fits;
   go(&r, "ws", &o);
   UNTIL(&r, asked == 1);
-  cr_assert_eq(uvmqtt_ws_headers(r.g.m, &over, 1), UVMQTT_EHEADER);
-  cr_assert_eq(uvmqtt_ws_headers(r.g.m, &fits, 1), 0);
+  cr_assert_eq(uvmqtt_ws_headers(r.g.m, 0, &over, 1), UVMQTT_EHEADER);
+  cr_assert_eq(uvmqtt_ws_headers(r.g.m, 0, &fits, 1), 0);
   UNTIL(&r, said.len > 64000 && heard("x\r\n\r\n"));
   end(&r);
 }
@@ -208,7 +214,31 @@ Test(way, a_question_is_void_after_the_time_out) {
   cr_assert_eq(r.g.error.code, UV_ETIMEDOUT);
   cr_assert_eq(r.g.error.phase, UVMQTT_PHASE_WEBSOCKET);
   cr_assert_not_null(strstr(r.g.error.hint, "on_ws_headers"));
-  cr_assert_eq(uvmqtt_ws_headers(r.g.m, NULL, 0), UV_EALREADY);
+  cr_assert_eq(uvmqtt_ws_headers(r.g.m, 0, NULL, 0), UV_EALREADY);
+  end(&r);
+}
+
+/* As with uvmqtt_go: what was signed for the one handshake is worth nothing in
+ * the next, or says too much there. */
+Test(way, a_late_answer_is_not_taken_for_one_to_a_newer_question) {
+  static const uvmqtt_header_t old = {"X-Old", "1"};
+  struct rig r;
+  uvmqtt_options_t o = asking(sign_later);
+  begin(&r);
+  go(&r, "ws", &o);
+  UNTIL(&r, asked == 1);
+  uint64_t first = last_question;
+  cr_assert_eq(uvmqtt_ws_headers(r.g.m, first + 1, &old, 1), UVMQTT_ESTALE);
+  broker_hangs_up(&r.b);
+  UNTIL(&r, r.g.n[DISCONNECTED] == 1);
+  cr_assert_eq(uvmqtt_ws_headers(r.g.m, first, &old, 1), UV_EALREADY);
+  cr_assert_eq(guest_connect(&r.g), 0);
+  UNTIL(&r, asked == 2);
+  cr_expect_eq(uvmqtt_ws_headers(r.g.m, first, &old, 1), UVMQTT_ESTALE);
+  cr_expect_eq(uvmqtt_ws_fail(r.g.m, first), UVMQTT_ESTALE);
+  cr_expect_eq(uvmqtt_ws_headers(r.g.m, last_question, &signature, 1), 0);
+  UNTIL(&r, heard("\r\nX-Signature: 1234\r\n\r\n"));
+  cr_expect(!heard("X-Old"));
   end(&r);
 }
 
@@ -267,8 +297,9 @@ Test(way, nobody_asked) {
   struct rig r;
   rig_open(&r);
   guest_open(&r, &r.g, NULL);
-  cr_assert_eq(uvmqtt_ws_headers(r.g.m, NULL, 0), UV_EALREADY);
-  cr_assert_eq(uvmqtt_ws_fail(r.g.m), UV_EALREADY);
+  cr_assert_eq(uvmqtt_ws_headers(r.g.m, 0, NULL, 0), UV_EALREADY);
+  cr_assert_eq(uvmqtt_ws_fail(r.g.m, 0), UV_EALREADY);
+  cr_assert_eq(uvmqtt_ws_fail(r.g.m, 1), UVMQTT_ESTALE);
   rig_close(&r);
 }
 
@@ -299,6 +330,83 @@ Test(way, through_a_local_proxy_a_password_goes_to_local_addresses_only) {
   end(&r);
   through(&r, "mqtt://broker.example", NULL);
   UNTIL(&r, heard("MQTT"));
+  end(&r);
+}
+
+/* One server an attempt: which one? */
+
+static void asked_for(struct rig *r, const char *server) {
+  char line[64];
+  snprintf(line, sizeof line, "CONNECT %s:1883 HTTP/1.1\r\n", server);
+  UNTIL(r, heard("\r\n\r\n"));
+  cr_assert(heard(line), "not %s", server);
+  um_buf_consume(&said, said.len);
+}
+
+static void reaches(struct rig *r) {
+  answer(r, "HTTP/1.1 200 OK\r\n\r\n");
+  UNTIL(r, heard("MQTT"));
+  um_buf_consume(&said, said.len);
+}
+
+static void goes_online(struct rig *r) {
+  unsigned before = r->g.n[CONNECTED];
+  reaches(r);
+  broker_sends(r->b.link, "\x20\x03\0\0\0", 5);
+  UNTIL(r, r->g.n[CONNECTED] > before);
+}
+
+Test(way, through_a_proxy_the_server_that_worked_is_asked_for_again) {
+  struct rig r;
+  char proxy[64];
+  uvmqtt_options_t o = {
+      UVMQTT_OPTIONS_INIT, .url = "mqtt://a.example",
+      .proxy = proxy,      .servers = (const char *const[]){"mqtt://b.example"},
+      .n_servers = 1,      .reconnect_min = 1,
+      .reconnect_max = 4,  .reconnect_stable = 40};
+  begin(&r);
+  snprintf(proxy, sizeof proxy, "http://127.0.0.1:%u", (unsigned)r.b.port);
+  guest_open(&r, &r.g, &o);
+  cr_assert_eq(guest_connect(&r.g), 0);
+  asked_for(&r, "a.example");
+  answer(&r, "HTTP/1.1 502 Dead\r\n\r\n");
+  asked_for(&r, "b.example");
+  for (unsigned i = 0; i < 3; i++) {
+    goes_online(&r);
+    rig_rest(&r, 60);
+    broker_hangs_up(&r.b);
+    asked_for(&r, "b.example");
+  }
+  answer(&r, "HTTP/1.1 502 Dead, too\r\n\r\n");
+  asked_for(&r, "a.example");
+  answer(&r, "HTTP/1.1 502 Dead\r\n\r\n");
+  asked_for(&r, "b.example");
+  end(&r);
+}
+
+/* Nor is a server that accepts us and then cuts asked for for ever. */
+Test(way, through_a_proxy_a_server_that_does_not_last_is_left) {
+  struct rig r;
+  char proxy[64];
+  uvmqtt_options_t o = {
+      UVMQTT_OPTIONS_INIT, .url = "mqtt://a.example",
+      .proxy = proxy,      .servers = (const char *const[]){"mqtt://b.example"},
+      .n_servers = 1,      .reconnect_min = 1,
+      .reconnect_max = 4};
+  begin(&r);
+  snprintf(proxy, sizeof proxy, "http://127.0.0.1:%u", (unsigned)r.b.port);
+  guest_open(&r, &r.g, &o);
+  cr_assert_eq(guest_connect(&r.g), 0);
+  asked_for(&r, "a.example");
+  goes_online(&r);
+  broker_hangs_up(&r.b);
+  asked_for(&r, "b.example");
+  reaches(&r);
+  broker_sends(r.b.link, "\x20\x02\0\1", 4); /* 3.1.1, please */
+  asked_for(&r, "b.example");
+  reaches(&r);
+  broker_hangs_up(&r.b);
+  asked_for(&r, "a.example");
   end(&r);
 }
 

@@ -11,6 +11,7 @@
  *   config KEY=VALUE ...       see config_set in config.c; before "up", or
  *                              between connections
  *   up                         the transport is connected
+ *   reached N                  before "up": the server with this number
  *   online [CONNACK words]     up, CONNECT whatever it says, CONNACK, "event
  *                              connected" whatever it says
  *   <- PACKET                  the server sends

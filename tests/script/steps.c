@@ -228,6 +228,11 @@ static void step_request(struct player *p, struct words *w, const char *rest) {
   request_make(p, w);
 }
 
+static void step_reached(struct player *p, struct words *w, const char *rest) {
+  (void)rest;
+  um_session_reached(&p->s, strtoull(w->word[1], NULL, 10));
+}
+
 static void step_online(struct player *p, struct words *w, const char *rest) {
   char line[TEXT_MAX];
   step_up(p, w, rest);
@@ -265,6 +270,7 @@ static const struct {
 } steps[] = {
     {"config", step_config, false},
     {"up", step_up, false},
+    {"reached", step_reached, false},
     {"online", step_online, false},
     {"<-", step_feed, false},
     {"down", step_down, false},

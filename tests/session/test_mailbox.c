@@ -215,3 +215,34 @@ Test(mailbox, after_a_fall_back_the_rules_of_311_hold) {
   LOGS(&st, "t ECONFLICT\ns reply 1\n");
   stage_close(&st);
 }
+
+/* It could not say where to answer, so the topic must do, whatever is spoken
+ * when the answer comes. */
+Test(mailbox, what_was_asked_on_311_may_be_answered_on_another_server_s_5) {
+  stage_open(&st, 5);
+  st.config.version = UVMQTT_VERSION_ANY;
+  um_session_reached(&st.session, 1);
+  um_session_up(&st.session, st.now);
+  uint8_t refusal[] = {0x20, 2, 0, 1};
+  cr_assert_eq(um_session_feed(&st.session, st.now, refusal, 4),
+               UVMQTT_EVERSION);
+  stage_down(&st);
+  stage_online(&st, "CONNACK");
+  st.log[0] = '\0';
+  cr_assert_eq(stage_request(&st, "s", "service", 1, "answers", 0, NULL), 0);
+  HEARS(&st, "SUBSCRIBE id=1 filters=answers:2");
+  SAYS(&st, "SUBACK id=1 reasons=02");
+  HEARS(&st, "PUBLISH id=2 qos=1 topic=service payload=?");
+  stage_down(&st);
+  um_session_reached(&st.session, 2);
+  stage_online(&st, "CONNACK sp=1");
+  HEARS(&st, "PUBLISH id=2 qos=1 dup=1 topic=service payload=?");
+  SAYS(&st, "PUBACK id=2");
+  cr_assert_eq(stage_request(&st, "t", "service", 0, "answers", 0, NULL), 0);
+  SAYS(&st, "PUBLISH topic=answers payload=1");
+  LOGS(&st, "s reply 1\n");
+  SAYS(&st, "PUBLISH topic=answers payload=2"); /* to nobody */
+  LOGS(&st, "");
+  stage_reply(&st, "answers", "3");
+  stage_close(&st);
+}

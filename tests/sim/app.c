@@ -203,7 +203,7 @@ void app_water(struct world *w, bool high) {
 void app_notice(struct world *w, const uvmqtt_notice_t *n) {
   struct judge *j = &w->judge;
   if (n->kind == UVMQTT_NOTICE_VERSION_FALLBACK)
-    j->fell_back = true;
+    j->fell_back[link_target(&w->driver)] = true;
   if (n->kind == UVMQTT_NOTICE_SESSION_MISMATCH) {
     j->must_clean = true;
     if (w->climate.byzantine == HONEST)

@@ -71,6 +71,16 @@ static void draw_network(struct world *w, struct climate *c) {
   c->weather = (uint32_t)(chance(w, 150) ? 0 : range(w, 500, 20000));
 }
 
+/* A server that sends its clients on to older ones. */
+static void draw_elders(struct world *w, struct climate *c) {
+  c->old_beyond = c->old != OLD_NOT && chance(w, 300);
+  if (!c->old_beyond)
+    return;
+  c->refuses = 300;
+  c->redirects = 700;
+  c->redirect = UVMQTT_REDIRECT_FOLLOW;
+}
+
 static void draw_broker(struct world *w, struct climate *c) {
   static const enum old_server old[] = {OLD_REFUSES, OLD_REFUSES_311,
                                         OLD_CLOSES};
@@ -97,6 +107,7 @@ static void draw_broker(struct world *w, struct climate *c) {
                             : chance(w, 800) ? range(w, 10, 500)
                                              : range(w, 500, 60000));
   c->traffic = (uint32_t)(chance(w, 200) ? 0 : range(w, 100, 5000));
+  draw_elders(w, c);
 }
 
 static void draw_app(struct world *w, struct climate *c) {

@@ -50,6 +50,7 @@ struct climate {
 
   /* The broker. */
   enum old_server old;
+  bool old_beyond; /* only where redirects lead to */
   enum byzantine byzantine;
   unsigned forgets;  /* sessions, at a reconnect */
   unsigned restarts; /* of the faults */

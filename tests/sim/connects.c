@@ -20,7 +20,8 @@ static const char *expected_id(struct world *w) {
 
 static void check_version(struct world *w, uint8_t version) {
   const struct climate *k = &w->climate;
-  bool may_fall = k->version == UVMQTT_VERSION_ANY && w->judge.fell_back;
+  bool may_fall = k->version == UVMQTT_VERSION_ANY &&
+                  w->judge.fell_back[link_target(&w->driver)];
   uint8_t expected =
       k->version == UVMQTT_VERSION_311 || may_fall ? UM_V311 : UM_V5;
   if (version != expected)

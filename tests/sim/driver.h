@@ -15,8 +15,9 @@ struct world;
 
 enum link_state { OFFLINE, CONNECTING, ONLINE, DISCONNECTING, WAITING, CLOSED };
 
-/* client/redirect.h; all servers are one. */
+/* client/redirect.h */
 struct redirect {
+  unsigned moved_to, detour_to;
   bool moved, moved_secrets, detour, detour_secrets;
   unsigned in_a_row;
 };

@@ -266,8 +266,13 @@ static void welcome(struct world *w, struct conn *c) {
   broker_pump(w, c);
 }
 
+static bool is_old(const struct world *w, const struct conn *c) {
+  bool spared = w->climate.old_beyond && c->server == 0;
+  return w->climate.old != OLD_NOT && !spared;
+}
+
 void greeting_decide(struct world *w, struct conn *c) {
-  if (w->climate.old != OLD_NOT && c->peer.version == UM_V5)
+  if (is_old(w, c) && c->peer.version == UM_V5)
     not_understood(w, c);
   else if (fault(w, w->climate.refuses))
     refuse(w, c, reason_to_refuse(w, c));

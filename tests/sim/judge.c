@@ -55,7 +55,8 @@ void judge_reset(struct world *w) {
   j->n_flights = j->n_open = 0;
   j->order = j->parted = j->generation = 0;
   memset(j->newest, 0, sizeof j->newest);
-  j->had_session = j->connected_once = j->must_clean = j->fell_back = false;
+  j->had_session = j->connected_once = j->must_clean = false;
+  memset(j->fell_back, 0, sizeof j->fell_back);
   j->assigned[0] = '\0';
   j->restore_open = j->vague = false;
   j->conn = 0;
@@ -63,10 +64,6 @@ void judge_reset(struct world *w) {
   j->kicked = true;
   j->doublings = 0;
   clear_debts(j);
-}
-
-void judge_new_server(struct world *w) {
-  w->judge.fell_back = false;
 }
 
 unsigned judge_urgency(const struct request *r) {

@@ -59,7 +59,8 @@ struct judge {
   bool restore_open;   /* subscriptions of a lost session are to be asked for */
   uint64_t generation; /* of the broker's session that we go on with */
   bool vague; /* memory ran out: what was taken in is not known exactly */
-  bool had_session, connected_once, must_clean, fell_back;
+  bool had_session, connected_once, must_clean;
+  bool fell_back[SERVERS]; /* was told so, of this one */
   char assigned[24];
 
   /* of this connection */
@@ -98,7 +99,6 @@ void judge_reset(struct world *w); /* a new client object */
 /* From the driver. */
 void judge_attempt(struct world *w);
 void judge_kicked(struct world *w);
-void judge_new_server(struct world *w); /* as um_session_new_server */
 void judge_delay(struct world *w, int64_t delay);
 void judge_opened(struct world *w, uint64_t conn);
 void judge_fed(struct world *w);

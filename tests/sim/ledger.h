@@ -60,6 +60,7 @@ struct request {
   uint32_t timeout;  /* ms; 0: none */
   uint32_t answers;  /* the number of the request of others + 1; 0: none */
   unsigned reply;    /* ASK_REQUEST: index of its reply topic */
+  bool bare;         /* the same, said in 3.1.1: by its topic alone */
   unsigned routed;   /* times the broker took it: Brk */
   unsigned allowed;  /* QoS 2: at most */
   unsigned written;  /* times its first byte went to the network */

@@ -39,6 +39,11 @@ static void end_drain(struct driver *d, int status) {
 
 /* client/redirect.c */
 
+unsigned link_target(const struct driver *d) {
+  const struct redirect *r = &d->redirect;
+  return r->detour ? r->detour_to : r->moved ? r->moved_to : 0;
+}
+
 bool link_knows_secrets(const struct driver *d) {
   const struct redirect *r = &d->redirect;
   return r->detour ? r->detour_secrets : !r->moved || r->moved_secrets;
@@ -49,8 +54,6 @@ static void end_detour(struct world *w) {
   if (!d->redirect.detour || d->session.ending.retry_now)
     return;
   d->redirect.detour = false;
-  um_session_new_server(&d->session);
-  judge_new_server(w);
 }
 
 static bool is_redirected(const struct driver *d, int code) {
@@ -65,23 +68,22 @@ static bool is_loop(struct world *w) {
   if (d->redirect.in_a_row < FOLLOW_MAX)
     return false;
   memset(&d->redirect, 0, sizeof d->redirect);
-  um_session_new_server(&d->session);
-  judge_new_server(w);
   return true;
 }
 
 static void follow(struct world *w, bool permanent, bool secrets) {
   struct redirect *r = &w->driver.redirect;
+  unsigned to = (unsigned)roll(w, SERVERS);
   if (permanent) {
     r->moved = true;
+    r->moved_to = to;
     r->moved_secrets = secrets;
   } else {
     r->detour = true;
+    r->detour_to = to;
     r->detour_secrets = secrets;
   }
   r->in_a_row++;
-  um_session_new_server(&w->driver.session);
-  judge_new_server(w);
 }
 
 static bool redirect_ended(struct world *w, int code) {
@@ -129,6 +131,7 @@ static void begin_phase(struct world *w, uint32_t ms) {
 
 static int greet(struct world *w) {
   struct driver *d = &w->driver;
+  um_session_reached(&d->session, link_target(d));
   if (d->closing || link_is_leaving(d))
     return 0;
   int r = um_session_ask(&d->session);

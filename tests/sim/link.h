@@ -13,6 +13,7 @@ bool link_wants_step(const struct driver *d);
 void link_tick(struct world *w);
 uint64_t link_deadline(const struct driver *d);
 void link_tear_down(struct world *w);
+unsigned link_target(const struct driver *d);    /* which of the SERVERS */
 bool link_knows_secrets(const struct driver *d); /* the server of now may */
 
 static inline bool link_is_leaving(const struct driver *d) {

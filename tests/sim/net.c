@@ -90,6 +90,7 @@ uint64_t net_connect(struct world *w) {
   c->used = c->client_here = true;
   c->id = ++w->net.next_id;
   c->window = w->climate.window;
+  c->server = link_target(&w->driver);
   if (now < w->net.black_until)
     return c->id; /* the SYN is lost */
   bool refuse = now < w->net.refusing_until;

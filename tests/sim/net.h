@@ -41,6 +41,7 @@ struct conn {
   struct pipe pipe[2];
   struct arrival *arrivals;
   size_t n_arrivals, cap_arrivals, n_judged;
+  unsigned server; /* by the name it goes to */
   struct peer peer;
 };
 

@@ -17,6 +17,10 @@ struct terms {
 
 #define ALIASES_MAX 8
 
+/* Which servers there are by name, that of the options the first. Behind them
+ * is one broker; only how old it is differs. */
+#define SERVERS 4u
+
 struct peer {
   struct bytes rx;
   bool greeted;  /* CONNECT came */

@@ -84,6 +84,16 @@ static bool has_text(const struct um_packet *p, const char *text) {
   return found != NULL && strcmp(found->value.str, text) == 0;
 }
 
+/* Made where there was no way to say it, and sent on to a server of 5.0. */
+static bool is_bare(const struct world *w, const struct um_packet *p) {
+  bool spoke_311 = false;
+  for (unsigned i = 0; i < SERVERS; i++)
+    spoke_311 |= w->judge.fell_back[i];
+  return spoke_311 &&
+         uvmqtt_property_find(p->properties, p->n_properties,
+                              UVMQTT_PROPERTY_RESPONSE_TOPIC) == NULL;
+}
+
 void broker_replies(struct world *w, struct conn *c, uint32_t number,
                     const struct um_packet *p) {
   const struct request *r = &w->ledger.requests[number];
@@ -94,7 +104,9 @@ void broker_replies(struct world *w, struct conn *c, uint32_t number,
                       .size = PAYLOAD_LEAST,
                       .replies = number + 1};
   bool v5 = c->peer.version == UM_V5;
-  if (v5 && !judge_blind(w) &&
+  bool bare = is_bare(w, p) && data == NULL;
+  w->ledger.requests[number].bare |= bare;
+  if (v5 && !bare && !judge_blind(w) &&
       (data == NULL || data->value.bin.len > sizeof m.correlation ||
        !has_text(p, topics[r->reply])))
     violation(w, "I13", "request %llu does not say where to answer", number, 0,
