@@ -18,7 +18,7 @@ base64_behind() { # N TEXT
 forms_of() { # TEXT
   local hex percent n
   hex=$(printf %s "$1" | od -An -v -tx1 | tr -d ' \n')
-  percent=$(sed 's/../%&/g' <<<"$hex")
+  percent=$(printf %s "$1" | od -An -v -tx1 | tr -d '\n' | tr ' ' %)
   printf '%s\n' "$1" "$hex" "${hex^^}" "$percent" "${percent^^}"
   for n in 0 1 2; do base64_behind "$n" "$1"; done
 }

@@ -8,7 +8,7 @@ build_selftest() { # NAME OUTPUT BUILD FLAG...
   shift 3
   if grep -qF '<uvmqtt.h>' "$source"; then
     # shellcheck disable=SC2207
-    client=("$build/lib/libuvmqtt.a" -Wl,--wrap=uvmqtt_new -lwslay
+    client=("$build/lib/libuvmqtt.a" '-Wl,--wrap=uvmqtt_new' -lwslay
       $(pkg-config --libs openssl))
   fi
   # shellcheck disable=SC2046
