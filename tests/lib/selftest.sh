@@ -8,8 +8,9 @@ build_selftest() { # NAME OUTPUT BUILD FLAG...
   shift 3
   if grep -qF '<uvmqtt.h>' "$source"; then
     # shellcheck disable=SC2207
-    client=("$build/lib/libuvmqtt.a" '-Wl,--wrap=uvmqtt_new' -lwslay
-      $(pkg-config --libs openssl))
+    client=("$build/lib/libuvmqtt.a" -lwslay
+      $(pkg-config --libs openssl)
+      $(grep -o -- '-Wl,--wrap=[a-z_]*' "$ROOT/tests/meson.build"))
   fi
   # shellcheck disable=SC2046
   gcc -std=c11 -D_POSIX_C_SOURCE=200809L -g -I "$ROOT/tests" -I "$ROOT/lib" \

@@ -1,5 +1,6 @@
 #include "net/tls_rig.h"
 
+#include "support/planted.h"
 #include <criterion/criterion.h>
 #include <openssl/err.h>
 #include <stdio.h>
@@ -73,8 +74,12 @@ static void on_ended(void *up, int status) {
   struct tls_rig *r = up;
   cr_assert_lt(status, 0);
   r->status = status;
-  if (r->s->fault != NULL)
+  if (r->s->fault != NULL) {
     r->fault = *r->s->fault;
+    planted_look("the fault", r->fault.text);
+    planted_look("the fault's subject", r->fault.subject);
+    planted_look("the fault's names", r->fault.names);
+  }
   hear(r, ENDED);
 }
 

@@ -2,6 +2,7 @@
  * it sees the clients of all tests, and those that lib/simple makes: secrets
  * are planted in them, and what they say is looked through. */
 #include "support/planted.h"
+#include "support/told.h"
 #include "support/wiped.h"
 
 #include <pthread.h>
@@ -224,6 +225,7 @@ int __wrap_uvmqtt_new(uv_loop_t *loop, const uvmqtt_options_t *options,
     return __real_uvmqtt_new(loop, options, ret);
   uvmqtt_options_t o = *options;
   wiped_watch();
+  told_at_birth(options);
   plant(&o);
   listen(&o);
   int r = __real_uvmqtt_new(loop, &o, ret);

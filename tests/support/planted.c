@@ -1,6 +1,7 @@
 #define _GNU_SOURCE /* memmem */
 #include "support/planted.h"
 
+#include "support/learnt.h"
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -84,8 +85,14 @@ bool planted_word(const char *word) {
   return planted_in(word, strlen(word)) || strstr(word, PLANTED_TOPIC) != NULL;
 }
 
+static bool tells(const char *text) {
+  size_t len = strlen(text);
+  return planted_in(text, len) || learnt_in(LEARNT_SECRET, text, len) != NULL ||
+         learnt_in(LEARNT_PAYLOAD, text, len) != NULL;
+}
+
 void planted_look(const char *where, const char *text) {
-  if (text == NULL || !planted_in(text, strlen(text)))
+  if (text == NULL || !tells(text))
     return;
   fprintf(stderr, "a secret is out, in %s: %s\n", where, text);
   abort();

@@ -5,7 +5,8 @@
  * support/overheard.c. It plants what the test did not set itself (login, Will,
  * User Property, headers and path of a WebSocket) and listens to log, trace,
  * errors and notices; support/wiped.c looks into memory that is freed. Whoever
- * finds a marker there, in whatever encoding, ends the test. tests/run looks
+ * finds a marker there, in whatever encoding, or what the test itself told its
+ * client in confidence (support/told.c), ends the test. tests/run looks
  * through all that was printed, too (tests/lib/planted.sh). */
 #ifndef SUPPORT_PLANTED_H
 #define SUPPORT_PLANTED_H

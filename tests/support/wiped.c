@@ -3,6 +3,7 @@
  * out of reach. */
 #include "support/wiped.h"
 
+#include "support/learnt.h"
 #include "support/planted.h"
 #include <malloc.h>
 #include <stdint.h>
@@ -15,10 +16,11 @@ int __asan_address_is_poisoned(void const volatile *p) __attribute__((weak));
 
 static void on_free(const void *p) {
   size_t size = malloc_usable_size((void *)(uintptr_t)p);
-  if (!planted_secret_in(p, size))
+  const char *own = learnt_in(LEARNT_SECRET, p, size);
+  if (own == NULL && !planted_secret_in(p, size))
     return;
-  fprintf(stderr, "a secret is left in memory that is freed, %zu bytes\n",
-          size);
+  fprintf(stderr, "a secret is left in memory that is freed, %zu bytes: %s\n",
+          size, own == NULL ? PLANTED_SECRET : own);
   abort();
 }
 
