@@ -35,6 +35,20 @@ Test(telling, what_is_freed_as_it_was_fails) {
   um_free(um_strdup("x" PLANTED_PASSWORD));
 }
 
+Test(telling, a_password_of_the_tests_own_fails) {
+  static const char password[] = "open sesame";
+  uv_loop_t loop;
+  uvmqtt_t *m;
+  uvmqtt_options_t o = {UVMQTT_OPTIONS_INIT, .url = "mqtt://127.0.0.1",
+                        .username = "u", .password = {password, 11}};
+  cr_assert_eq(uv_loop_init(&loop), 0);
+  cr_assert_eq(uvmqtt_new(&loop, &o, &m), 0);
+  uvmqtt_close(m, NULL, NULL);
+  uv_run(&loop, UV_RUN_DEFAULT);
+  cr_assert_eq(uv_loop_close(&loop), 0);
+  planted_look("a line", "he said \"open sesame\"");
+}
+
 Test(telling, what_is_wiped_passes) {
   char *text = um_strdup("x" PLANTED_PASSWORD);
   um_wipe(text, strlen(text));
