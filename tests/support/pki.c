@@ -121,6 +121,10 @@ struct pki pki_server(const struct pki *ca) {
                   ca);
 }
 
+const char *pki_plain_key(const struct pki *p) {
+  return strstr(p->key_pem, "-----BEGIN");
+}
+
 char *pki_encrypted_key(const struct pki *p, const char *passphrase) {
   return pem_of_key(p->key, passphrase);
 }
