@@ -193,7 +193,9 @@ typedef struct uvmqtt_options_s {
   /* Both win over those in the URL. A password without a user name is legal
    * in 5.0 only. Credentials to a peer that is not 127/8, ::1 or a unix socket
    * are refused on clear-text transports (UVMQTT_EINSECURE when connecting)
-   * unless plain_credentials is set. */
+   * unless plain_credentials is set. Our copies of both, and of URLs, paths,
+   * headers and the login of a proxy, are overwritten before their memory is
+   * given back; those of payloads and properties are not. */
   const char *username;
   uvmqtt_bytes_t password; /* {NULL, 0} is none */
   bool plain_credentials;

@@ -168,9 +168,12 @@ static void *own(const void *p) {
   return (void *)(uintptr_t)p;
 }
 
+/* A user name may be a token, too. */
 static void forget(struct um_identity *who) {
   um_wipe(own(who->password.data), who->password.len);
   um_free(own(who->password.data));
+  if (who->username != NULL)
+    um_wipe(own(who->username), strlen(who->username));
   um_free(own(who->username));
   um_free(own(who->auth_method));
   um_free(own(who->client_id));

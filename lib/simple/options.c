@@ -199,6 +199,7 @@ static void wipe(char *secret) {
 void um_settings_done(struct um_settings *s) {
   wipe(s->password);
   free(s->password);
+  wipe(s->user); /* it may be a token */
   free(s->user);
   free(s->client_id);
   free(s->url);

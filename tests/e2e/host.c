@@ -1,5 +1,6 @@
 #include "e2e/host.h"
 
+#include "support/planted.h"
 #include <criterion/criterion.h>
 #include <string.h>
 
@@ -85,6 +86,7 @@ static void on_text(uv_stream_t *out, ssize_t n, const uv_buf_t *buf) {
   }
   p->len += (size_t)n;
   p->text[p->len] = '\0';
+  planted_look("what a program printed", p->text);
 }
 
 void program_start(struct host *h, struct program *p, const char *const *argv) {

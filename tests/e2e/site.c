@@ -1,5 +1,6 @@
 #include "e2e/site.h"
 
+#include "support/planted.h"
 #include <criterion/criterion.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -34,6 +35,13 @@ const struct site aedes = {.name = "aedes",
 
 const char *site_url(const struct site *s) {
   return s->url_variable == NULL ? s->url : getenv(s->url_variable);
+}
+
+const char *site_url_planted(const struct site *s) {
+  static char url[200];
+  snprintf(url, sizeof url, "mqtt://" PLANTED_USER ":" PLANTED_PASSWORD "@%s",
+           site_url(s) + strlen("mqtt://"));
+  return url;
 }
 
 int site_port(const struct site *s) {

@@ -44,6 +44,9 @@ void site_run(const struct site *s,
 /* "mqtt://127.0.0.1:PORT", and the port. */
 const char *site_url(const struct site *s);
 int site_port(const struct site *s);
+/* The same with the planted login in it, for other programs: a site without
+ * .login lets in anybody. */
+const char *site_url_planted(const struct site *s);
 
 /* For another listener of a broker's. Below the range that the kernel gives to
  * outgoing connections: one of those could take it first. Each call another. */

@@ -49,8 +49,8 @@ static void expect_good_end(struct host *h, const struct program *p) {
 /* All that a sensor says comes to the subscriber. */
 static void a_sensor_and_its_subscriber(struct host *h, const struct site *s) {
   struct program sensor, subscriber;
-  const char *listen[] = {site_url(s), "5", NULL};
-  const char *measure[] = {site_url(s), "5", "10", NULL};
+  const char *listen[] = {site_url_planted(s), "5", NULL};
+  const char *measure[] = {site_url_planted(s), "5", "10", NULL};
   start(h, &subscriber, "subscribe", listen);
   SAYS(h, &subscriber, "subscribed");
   start(h, &sensor, "sensor", measure);
@@ -63,7 +63,7 @@ TEST_ON(examples, a_sensor_and_its_subscriber, mosquitto_5)
 
 static void interrupted_they_leave(struct host *h, const struct site *s) {
   static const char *const names[] = {"sensor", "subscribe"};
-  const char *arguments[] = {site_url(s), "0", "1", NULL};
+  const char *arguments[] = {site_url_planted(s), "0", "1", NULL};
   for (size_t i = 0; i < 2; i++) {
     struct program p;
     start(h, &p, names[i], arguments);
@@ -78,7 +78,7 @@ TEST_ON(examples, interrupted_they_leave, mosquitto_5)
 static void the_last_will(struct host *h, const struct site *s, int signal) {
   struct program device;
   const char *topic = unique(signal == SIGKILL ? "killed" : "left");
-  const char *arguments[] = {site_url(s), topic, NULL};
+  const char *arguments[] = {site_url_planted(s), topic, NULL};
   struct peer *p = peer_online(h, s, "watcher");
   peer_subscribe(p, topic, 1);
   start(h, &device, "last_will", arguments);
@@ -102,7 +102,7 @@ TEST_ON(examples, leaving_leaves_none, mosquitto_5)
 static void a_thread_beside_the_main_loop(struct host *h,
                                           const struct site *s) {
   struct program p;
-  const char *arguments[] = {site_url(s), "3", NULL};
+  const char *arguments[] = {site_url_planted(s), "3", NULL};
   start(h, &p, "background", arguments);
   expect_good_end(h, &p);
   expect_text(&p, "2 went out and came back\nstopped\n");

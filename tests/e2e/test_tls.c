@@ -24,7 +24,7 @@ static const char *server_conf(const struct place *p, const char *more) {
   static char conf[2000];
   snprintf(conf, sizeof conf, "cafile %s\ncertfile %s\nkeyfile %s\n%s",
            pki_file("ca.pem", p->ca.pem), pki_file("server.pem", p->server.pem),
-           pki_file("server.key", p->server.key_pem), more);
+           pki_file("server.key", pki_plain_key(&p->server)), more);
   return conf;
 }
 
@@ -314,7 +314,7 @@ static void wss_is_both(struct host *h) {
            "listener %u 127.0.0.1\nprotocol websockets\nsocket_domain ipv4\n"
            "certfile %s\nkeyfile %s\n",
            port, pki_file("wss.pem", server.pem),
-           pki_file("wss.key", server.key_pem));
+           pki_file("wss.key", pki_plain_key(&server)));
   open_place(h, &place, more);
   snprintf(place.url, sizeof place.url, "wss://localhost:%u", port);
   UNTIL(h, answers(port));

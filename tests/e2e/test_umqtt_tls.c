@@ -36,7 +36,7 @@ static void start(struct host *h, struct place *p, const char *more) {
   char conf[2000];
   snprintf(conf, sizeof conf, "cafile %s\ncertfile %s\nkeyfile %s\n%s",
            pki_file("ca.pem", p->ca.pem), pki_file("server.pem", p->server.pem),
-           pki_file("server.key", p->server.key_pem), more);
+           pki_file("server.key", pki_plain_key(&p->server)), more);
   broker_start(h, &p->b, conf);
 }
 

@@ -36,7 +36,7 @@ static void make_certificate(struct place *p, char *ret, size_t size) {
   struct pki ca = pki_ca("e2e"), server = pki_server(&ca);
   snprintf(ret, size, "certfile %s\nkeyfile %s\n",
            pki_file("server.pem", server.pem),
-           pki_file("server.key", server.key_pem));
+           pki_file("server.key", pki_plain_key(&server)));
   cr_assert_eq(uvmqtt_tls_new(UVMQTT_TLS_CLIENT, &p->tls), 0);
   cr_assert_eq(uvmqtt_tls_load_verify_locations(p->tls, ca.pem), 0);
   pki_done(&ca);

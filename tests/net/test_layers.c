@@ -2,6 +2,7 @@
  * in every way; every allocation failing; every cut of what the peer says. */
 #include "net/socks5.h"
 #include "net/tunnel.h"
+#include "support/planted.h"
 #include "support/suite.h"
 #include "ws_peer.h"
 #include <string.h>
@@ -72,8 +73,8 @@ static void read_on(struct tower *t) {
 static void begin(struct tower *t) {
   tower_init(t);
   t->on[CONNECTED] = read_on;
-  t->proxy.username = "user";
-  t->proxy.password = "secret";
+  t->proxy.username = PLANTED_USER;
+  t->proxy.password = PLANTED_PASSWORD;
 }
 
 /* Until `words` of its words are said. */
@@ -303,17 +304,17 @@ Test(layers, what_the_peer_says_may_come_byte_by_byte) {
   }
 }
 
-/* Neither in what is told nor anywhere but in what is sent. */
+/* Neither in what is told (tower.c looks) nor anywhere but in what is sent. */
 Test(layers, the_login_is_not_in_what_is_told) {
   static const char *const answers[] = {"\x05\x02\x01\x01",
-                                        "HTTP/1.1 407 user secret no\r\n\r\n"};
+                                        "HTTP/1.1 407 no\r\n\r\n"};
   for (size_t k = 0; k < 2; k++) {
     struct tower t;
     begin(&t);
     tower_up(&t, kinds[k].layers, 1);
     tower_feed_text(&t, answers[k]);
     cr_assert_eq(t.status, UVMQTT_EPROXYAUTH);
-    cr_assert(k == 1 || strstr(t.fault.text, "secret") == NULL);
+    cr_assert_neq(*t.fault.text, '\0');
     tower_done(&t);
   }
 }

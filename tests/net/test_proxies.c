@@ -2,6 +2,7 @@
 #include "net/socks5.h"
 #include "net/tunnel.h"
 #include "proxied.h"
+#include "support/planted.h"
 #include "support/suite.h"
 #include <string.h>
 
@@ -106,7 +107,7 @@ Test(proxies, one_that_closes_early_is_told_with_the_step) {
   };
   for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
     struct tower t;
-    proxied_open(&t, rows[i].layers, "h", "user", "pw");
+    proxied_open(&t, rows[i].layers, "h", PLANTED_USER, PLANTED_PASSWORD);
     tower_feed(&t, rows[i].answer, rows[i].len);
     memstream_end(t.m, UV_ECONNRESET);
     cr_expect_eq(t.status, UV_ECONNRESET);

@@ -2,6 +2,7 @@
 #include "net/resolve.h"
 #include "net/socks5.h"
 #include "proxied.h"
+#include "support/planted.h"
 #include "support/suite.h"
 #include <string.h>
 #include <uvmqtt/message.h>
@@ -44,15 +45,16 @@ Test(socks5, asks_for_addresses_as_addresses) {
 
 Test(socks5, logs_in_when_it_must) {
   struct tower t;
-  proxied_open(&t, socks5, "h", "user", "pw");
+  proxied_open(&t, socks5, "h", PLANTED_SECRET, PLANTED_PASSWORD);
   HEARS(&t, "\x05\x02\x00\x02");
   SAYS(&t, "\x05\x02");
-  HEARS(&t, "\x01\x04user\x02pw");
+  HEARS(&t, "\x01\x0D" PLANTED_SECRET "\x12" PLANTED_PASSWORD);
   SAYS(&t, "\x01\x00");
   HEARS(&t, "\x05\x01\x00\x03\x01h\x07\x5B");
   SAYS(&t, "\x05\x00\x00\x01\x00\x00\x00\x00\x00\x00");
   proxied_works(&t);
-  proxied_open(&t, socks5, "h", "user", NULL); /* it may not want to know */
+  proxied_open(&t, socks5, "h", PLANTED_USER,
+               NULL); /* it may not want to know */
   HEARS(&t, "\x05\x02\x00\x02");
   SAYS(&t, "\x05\x00");
   HEARS(&t, "\x05\x01\x00\x03\x01h\x07\x5B");

@@ -2,6 +2,7 @@
  * change; a memory that is short. */
 #include "base/alloc.h"
 #include "net/tls_rig.h"
+#include "support/planted.h"
 #include "support/suite.h"
 #include <openssl/err.h>
 #include <stdio.h>
@@ -200,7 +201,7 @@ static int no_passphrase(char *buffer, size_t size, void *arg) {
 Test(tls_config, T24_an_encrypted_key) {
   char uri[400];
   with_own(USUAL);
-  char *key = pki_encrypted_key(&own, "open sesame");
+  char *key = pki_encrypted_key(&own, PLANTED_PASSWORD);
   snprintf(uri, sizeof uri, "file:%s", pki_file("key", key));
   WRONG(uvmqtt_tls_load_cert_chain(r.tls, own.pem, key), "is encrypted");
   WRONG(uvmqtt_tls_load_cert_chain(r.tls, own.pem, uri), "is encrypted");
@@ -208,7 +209,7 @@ Test(tls_config, T24_an_encrypted_key) {
   WRONG(uvmqtt_tls_load_cert_chain(r.tls, own.pem, key), "wrong passphrase");
   uvmqtt_tls_set_passphrase_cb(r.tls, no_passphrase, NULL);
   WRONG(uvmqtt_tls_load_cert_chain(r.tls, own.pem, key), "wrong passphrase");
-  uvmqtt_tls_set_passphrase_cb(r.tls, passphrase, "open sesame");
+  uvmqtt_tls_set_passphrase_cb(r.tls, passphrase, PLANTED_PASSWORD);
   GOOD(uvmqtt_tls_load_cert_chain(r.tls, own.pem, uri));
   GOOD(uvmqtt_tls_load_cert_chain(r.tls, own.pem, key));
   expect_known_as("/CN=me");
@@ -326,8 +327,9 @@ Test(tls_config, crls_pins_ciphers_and_names_are_checked) {
   WRONG(uvmqtt_tls_set_server_name(r.tls, ""), "no host name");
   WRONG(uvmqtt_tls_set_keylog_file(r.tls, "/no/such/directory/x"),
         "no such file");
-  WRONG(uvmqtt_tls_set_psk(r.tls, "", (uvmqtt_bytes_t){"0123456789abcdef", 16}),
-        "identity");
+  WRONG(
+      uvmqtt_tls_set_psk(r.tls, "", (uvmqtt_bytes_t){PLANTED_SECRET "key", 16}),
+      "identity");
   WRONG(uvmqtt_tls_set_psk(r.tls, "me", (uvmqtt_bytes_t){"short", 5}),
         "16 to 512");
   rig_done(&r);
@@ -468,7 +470,7 @@ Test(tls_config, the_default_is_one_while_anybody_uses_it) {
 
 static int configure(uvmqtt_tls_t **ret, const char *cert, const char *key) {
   const char *names[] = {"mqtt"};
-  uvmqtt_bytes_t psk = {"0123456789abcdef", 16};
+  uvmqtt_bytes_t psk = {PLANTED_SECRET "key", 16};
   int code = uvmqtt_tls_new(UVMQTT_TLS_CLIENT, ret);
   if (code == 0)
     code = uvmqtt_tls_load_verify_locations(*ret, r.ca.pem);

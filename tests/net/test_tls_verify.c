@@ -2,6 +2,7 @@
  * research/reliability.md. In each the handshake must fail with words of its
  * own, and nothing may have been said to the server. */
 #include "net/tls_rig.h"
+#include "support/planted.h"
 #include "support/suite.h"
 #include <openssl/ocsp.h>
 #include <stdio.h>
@@ -654,7 +655,7 @@ Test(tls_verify, a_staple_that_is_rubbish) {
 
 /* PSK. */
 
-static const unsigned char secret[] = "sixteen bytes...";
+static const unsigned char secret[] = PLANTED_SECRET "key";
 
 static unsigned on_psk(SSL *ssl, const char *identity, unsigned char *key,
                        unsigned size) {
@@ -688,7 +689,7 @@ Test(tls_verify, a_shared_key_is_enough) {
 }
 
 Test(tls_verify, another_key_is_not) {
-  share_key(TLS1_2_VERSION, "me", "Sixteen bytes...");
+  share_key(TLS1_2_VERSION, "me", PLANTED_SECRET "KEY");
   rig_connect(&r);
   rig_carry(&r);
   cr_expect_eq(r.count[CONNECTED], 0);

@@ -1,6 +1,7 @@
 /* HTTP CONNECT: what is said, what is understood, what is refused. */
 #include "net/tunnel.h"
 #include "proxied.h"
+#include "support/planted.h"
 #include "support/suite.h"
 #include <string.h>
 #include <uvmqtt/message.h>
@@ -36,9 +37,9 @@ Test(tunnel, waits_while_the_proxy_says_wait) {
 
 Test(tunnel, logs_in) {
   struct tower t;
-  proxied_open(&t, tunnel, "h", "user", "p:w");
+  proxied_open(&t, tunnel, "h", PLANTED_SECRET, "p:w");
   HEARS(&t, "CONNECT h:1883 HTTP/1.1\r\nHost: h:1883\r\n"
-            "Proxy-Authorization: Basic dXNlcjpwOnc=\r\n\r\n");
+            "Proxy-Authorization: Basic cDFhbnRlZFMzY3JldDpwOnc=\r\n\r\n");
   SAYS(&t, "HTTP/1.1 200 OK\r\n\r\n");
   proxied_works(&t);
 }

@@ -1,6 +1,7 @@
 /* The handshake: W01 to W08 of the fault list. What goes after it is in
  * test_ws_frames.c. */
 #include "net/ws.h"
+#include "support/planted.h"
 #include "support/suite.h"
 #include "ws_peer.h"
 #include <string.h>
@@ -265,7 +266,7 @@ static void begin_asking(struct tower *t) {
 }
 
 Test(ws, headers_may_come_later) {
-  static const uvmqtt_header_t h = {"Authorization", "secret"};
+  static const uvmqtt_header_t h = {"Authorization", PLANTED_SECRET};
   struct tower t;
   begin_asking(&t);
   tower_turn(&t);
@@ -276,7 +277,7 @@ Test(ws, headers_may_come_later) {
   cr_assert_eq(um_buf_append(&t.m->out, "", 1), 0);
   t.m->out.len--;
   cr_assert_not_null(strstr((char *)um_buf_head(&t.m->out),
-                            "\r\nAuthorization: secret\r\n\r\n"));
+                            "\r\nAuthorization: " PLANTED_SECRET "\r\n\r\n"));
   ws_greet(&t);
   cr_assert_eq(t.count[CONNECTED], 1);
   cr_assert_eq(um_ws_answer(t.s, NULL, 0, 0), UV_EALREADY);

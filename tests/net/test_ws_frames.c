@@ -3,6 +3,7 @@
 #include "net/filter.h"
 #include "net/ws.h"
 #include "net/ws_frames.h"
+#include "support/planted.h"
 #include "support/suite.h"
 #include "ws_peer.h"
 #include <stdlib.h>
@@ -428,7 +429,7 @@ Test(ws_frames, the_copy_of_a_secret_is_one) {
   um_buf_done(&f->out); /* the request was one, too */
   t.m->room = 0;
   um_buf_init(&bytes, SIZE_MAX, NULL);
-  cr_assert_eq(um_buf_append(&bytes, "secret", 6), 0);
+  cr_assert_eq(um_buf_append(&bytes, PLANTED_SECRET, 13), 0);
   bytes.secret = true;
   cr_assert_eq(t.s->ops->write(t.s, &bytes, &taken), 0);
   cr_assert_gt(t.m->rest.len, 0);

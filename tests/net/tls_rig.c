@@ -1,5 +1,6 @@
 #include "net/tls_rig.h"
 
+#include "support/planted.h"
 #include <criterion/criterion.h>
 #include <openssl/err.h>
 #include <stdio.h>
@@ -41,8 +42,12 @@ static void note_security(struct tls_rig *r) {
 static void note(struct tls_rig *r, enum moment m) {
   if (m == CONNECTED)
     note_security(r);
-  if (m == ENDED && r->s->fault != NULL)
-    r->fault = *r->s->fault;
+  if (m != ENDED || r->s->fault == NULL)
+    return;
+  r->fault = *r->s->fault;
+  planted_look("the fault", r->fault.text);
+  planted_look("the fault's subject", r->fault.subject);
+  planted_look("the fault's names", r->fault.names);
 }
 
 static void leave(struct tls_rig *r) {

@@ -1,5 +1,7 @@
 #include "tower.h"
+
 #include "base/alloc.h"
+#include "support/planted.h"
 #include <criterion/criterion.h>
 #include <string.h>
 
@@ -85,8 +87,12 @@ static void on_ended(void *up, int status) {
   struct tower *t = up;
   cr_assert_lt(status, 0);
   t->status = status;
-  if (t->s->fault != NULL)
+  if (t->s->fault != NULL) {
     t->fault = *t->s->fault;
+    planted_look("the fault", t->fault.text);
+    planted_look("the fault's subject", t->fault.subject);
+    planted_look("the fault's names", t->fault.names);
+  }
   hear(t, ENDED);
 }
 

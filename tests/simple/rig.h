@@ -3,11 +3,16 @@
 #define SIMPLE_RIG_H
 
 #include "peer.h"
+#include "support/planted.h"
 #include "support/suite.h"
 #include <uvmqtt/simple.h>
 
-/* "c", clean session, no keep alive: as umqtt says it */
-#define CONNECT "< 10 0d | 00 04 \"MQTT\" 04 02 00 00 | 00 01 \"c\""
+/* As umqtt says it, for "c", with what is planted. */
+#define CONNECT_WITH(flags, keepalive)                                         \
+  "< 10 53 | 00 04 \"MQTT\" 04 " flags " " keepalive " | 00 01 \"c\" |"        \
+  " 00 0c \"" PLANTED_TOPIC "\" 00 0e \"" PLANTED_PAYLOAD "\" |"               \
+  " 00 12 \"" PLANTED_USER "\" 00 12 \"" PLANTED_PASSWORD "\""
+#define CONNECT CONNECT_WITH("c6", "00 00") /* clean session */
 /* what follows does not arrive before connect has returned */
 #define ONLINE "accept", CONNECT, "> 20 02 00 00", "await"
 #define GOODBYE "< e0 00", "eof"

@@ -7,7 +7,7 @@
 
 SUITE(robust);
 
-#define CONNECT_0 "< 10 0d | 00 04 \"MQTT\" 04 00 00 00 | 00 01 \"c\""
+#define CONNECT_0 CONNECT_WITH("c4", "00 00")
 #define NEW "> 20 02 00 00"
 #define PRESENT "> 20 02 01 00"
 /* what follows does not come before connect has returned */
@@ -125,8 +125,9 @@ Test(robust, asks_the_server_to_forget_and_keeps_the_next_session) {
       NEW,
       GOODBYE,
       "accept",
-      "< 10 13 | 00 04 \"MQTT\" 04 0c 00 00 | 00 01 \"c\" | 00 01 \"w\" |"
-      " 00 01 \"x\"",
+      "< 10 3b | 00 04 \"MQTT\" 04 cc 00 00 | 00 01 \"c\" | 00 01 \"w\" |"
+      " 00 01 \"x\" | 00 12 \"" PLANTED_USER "\" 00 12 \"" PLANTED_PASSWORD
+      "\"",
       NEW,
       GOODBYE,
       NULL};

@@ -382,16 +382,15 @@ Test(simple, ping_sends_and_neither_waits_nor_delivers) {
 
 /* [MQTT-3.1.2-23/311] */
 Test(simple, keep_alive_runs_inside_calls) {
-  static const char *const lines[] = {
-      "accept",
-      "< 10 0d | 00 04 \"MQTT\" 04 02 00 01 | 00 01 \"c\"",
-      "> 20 02 00 00",
-      "< c0 00",
-      "> d0 00",
-      "< c0 00",
-      "> d0 00",
-      GOODBYE,
-      NULL};
+  static const char *const lines[] = {"accept",
+                                      CONNECT_WITH("c6", "00 01"),
+                                      "> 20 02 00 00",
+                                      "< c0 00",
+                                      "> d0 00",
+                                      "< c0 00",
+                                      "> d0 00",
+                                      GOODBYE,
+                                      NULL};
   struct rig rig;
   rig_init(&rig, lines);
   rig.options.keepalive = 1;

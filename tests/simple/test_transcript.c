@@ -26,6 +26,14 @@ static void play(const char *const *lines,
   rig_free(&rig);
 }
 
+/* All bytes of CONNECT are the original's: nothing is planted in it. */
+static void play_connect(const char *const *lines,
+                         const uvmqtt_simple_options_t *options,
+                         void (*calls)(struct rig *)) {
+  planted_off(PLANTED_CONNECT);
+  play(lines, options, calls);
+}
+
 /* connect(): type 0x10 and the remaining length; the name "MQTT" and level 4;
  * one byte of flags, two of keepalive, and then the strings, each behind its
  * length in two bytes: client_id; topic and message of the Will; user,
@@ -50,7 +58,7 @@ Test(transcript, connect_and_disconnect) {
       "accept", "< 10 0d 00 04 4d 51 54 54 04 02 00 00 00 01 63",
       ACCEPTED, "< e0 00",
       "eof",    NULL};
-  play(lines, NULL, connect_clean);
+  play_connect(lines, NULL, connect_clean);
 }
 
 /* connect(clean_session=False); what it returns is bit 0 of CONNACK's flags */
@@ -58,7 +66,7 @@ Test(transcript, connect_without_clean_session) {
   static const char *const lines[] = {
       "accept", "< 10 0d 00 04 4d 51 54 54 04 00 00 00 00 01 63",
       "> 20 02 01 00", GOODBYE, NULL};
-  play(lines, NULL, connect_present);
+  play_connect(lines, NULL, connect_present);
 }
 
 /* keepalive=300: high byte first */
@@ -68,7 +76,7 @@ Test(transcript, connect_with_keepalive) {
       GOODBYE, NULL};
   uvmqtt_simple_options_t o = {UVMQTT_SIMPLE_OPTIONS_INIT, .client_id = "c",
                                .keepalive = 300};
-  play(lines, &o, connect_clean);
+  play_connect(lines, &o, connect_clean);
 }
 
 /* user="u", password="pw" */
@@ -79,7 +87,7 @@ Test(transcript, connect_with_credentials) {
       ACCEPTED, GOODBYE, NULL};
   uvmqtt_simple_options_t o = {UVMQTT_SIMPLE_OPTIONS_INIT, .client_id = "c",
                                .user = "u", .password = "pw"};
-  play(lines, &o, connect_clean);
+  play_connect(lines, &o, connect_clean);
 }
 
 /* set_last_will(topic, msg, retain=False, qos=0) before connect(): 8 ways, and
@@ -114,7 +122,7 @@ static void connect_with_will(struct rig *rig) {
 Test(transcript, connect_with_each_will) {
   for (size_t i = 0; i < sizeof wills / sizeof wills[0]; i++) {
     the_will = &wills[i];
-    play(the_will->lines, NULL, connect_with_will);
+    play_connect(the_will->lines, NULL, connect_with_will);
   }
 }
 
@@ -128,7 +136,7 @@ Test(transcript, connect_with_everything) {
   uvmqtt_simple_options_t o = {UVMQTT_SIMPLE_OPTIONS_INIT, .client_id = "c",
                                .user = "u", .password = "pw", .keepalive = 60};
   the_will = &will;
-  play(lines, &o, connect_with_will);
+  play_connect(lines, &o, connect_with_will);
 }
 
 /* A remaining length over 127: seven bits a byte, the lowest first, 0x80 says
@@ -150,7 +158,7 @@ Test(transcript, connect_with_a_length_of_two_bytes) {
       "| " TEN_M TEN_M TEN_M TEN_M TEN_M TEN_M TEN_M TEN_M TEN_M TEN_M TEN_M
           TEN_M,
       ACCEPTED, GOODBYE, NULL};
-  play(lines, NULL, connect_with_long_will);
+  play_connect(lines, NULL, connect_with_long_will);
 }
 
 /* publish(topic, msg, retain=False, qos=0): 0x30 with QoS in bits 1 and 2 and
@@ -289,7 +297,7 @@ Test(transcript, differs_in_that_a_user_needs_no_password) {
       ACCEPTED, GOODBYE, NULL};
   uvmqtt_simple_options_t o = {UVMQTT_SIMPLE_OPTIONS_INIT, .client_id = "c",
                                .user = "u"};
-  play(lines, &o, connect_clean);
+  play_connect(lines, &o, connect_clean);
 }
 
 /* umqtt's SUBSCRIBE has one byte of length, so a topic of 123 bytes and more

@@ -1,5 +1,6 @@
 #include "support/pki.h"
 
+#include "support/planted.h"
 #include <assert.h>
 #include <criterion/criterion.h>
 #include <openssl/pem.h>
@@ -30,6 +31,7 @@ static char *pem_of_cert(X509 *cert) {
 
 static char *pem_of_key(EVP_PKEY *key, const char *passphrase) {
   BIO *b = BIO_new(BIO_s_mem());
+  BIO_puts(b, PLANTED_SECRET "\n"); /* whoever reads PEM skips it */
   PEM_write_bio_PKCS8PrivateKey(
       b, key, passphrase == NULL ? NULL : EVP_aes_128_cbc(), passphrase,
       passphrase == NULL ? 0 : (int)strlen(passphrase), NULL, NULL);
@@ -117,6 +119,10 @@ struct pki pki_server(const struct pki *ca) {
   return pki_make(&(struct pki_wish){.cn = "the server",
                                      .san = "DNS:localhost,IP:127.0.0.1"},
                   ca);
+}
+
+const char *pki_plain_key(const struct pki *p) {
+  return strstr(p->key_pem, "-----BEGIN");
 }
 
 char *pki_encrypted_key(const struct pki *p, const char *passphrase) {

@@ -32,6 +32,9 @@ void pki_done(struct pki *p);
 struct pki pki_ca(const char *cn);
 struct pki pki_server(const struct pki *ca);
 
+/* The PEM of its key without the planted line before it, which libwebsockets in
+ * mosquitto does not skip. */
+const char *pki_plain_key(const struct pki *p);
 /* PEM of the key, encrypted; for the caller to free. */
 char *pki_encrypted_key(const struct pki *p, const char *passphrase);
 /* PEM of a list, with the certificate or with nobody on it; valid until day
