@@ -308,9 +308,13 @@ static unsigned fives, fours;
 /* Of a peer that closes on every CONNECT: what CONNECT said. */
 static void close_on(struct broker_link *l, const uint8_t *data, size_t len) {
   struct broker *b = l->broker;
-  cr_assert(len > 8 && data[0] == 0x10);
-  fives += data[8] == 5;
-  fours += data[8] == 4;
+  size_t level = 1;
+  while (data[level] & 0x80) /* of the Remaining Length */
+    level++;
+  level += sizeof "\0\4MQTT";
+  cr_assert(len > level && data[0] == 0x10);
+  fives += data[level] == 5;
+  fours += data[level] == 4;
   b->link = l;
   broker_hangs_up(b);
 }

@@ -62,5 +62,5 @@ WRAP(uvmqtt_reauthenticate,
 WRAP(uvmqtt_go, (uvmqtt_t * m, const uvmqtt_change_t *change), (m, change),
      learn_change(change))
 WRAP(uvmqtt_ws_headers,
-     (uvmqtt_t * m, const uvmqtt_header_t *headers, size_t n), (m, headers, n),
-     learn_headers(headers, n))
+     (uvmqtt_t * m, uint64_t id, const uvmqtt_header_t *headers, size_t n),
+     (m, id, headers, n), learn_headers(headers, n))
