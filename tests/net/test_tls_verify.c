@@ -4,7 +4,6 @@
 #include "net/tls_rig.h"
 #include "support/planted.h"
 #include "support/suite.h"
-#include <openssl/ocsp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,23 +13,15 @@ SUITE(tls_verify);
 
 static struct tls_rig r;
 
-static void serve(const struct pki_wish *w) {
-  rig_init(&r);
-  rig_use_server(&r, pki_make(w, &r.ca));
-}
-
-#define SERVE(...) serve(&(struct pki_wish){.cn = "the server", __VA_ARGS__})
+#define SERVE(...)                                                             \
+  rig_serve(&r, &(struct pki_wish){.cn = "the server", __VA_ARGS__})
 #define LOCALHOST .san = "DNS:localhost"
-
-static void expect_code(int verify_code) {
-  cr_expect_eq(r.fault.verify_code, verify_code, "%d", r.fault.verify_code);
-}
 
 Test(tls_verify, T01_a_self_signed_certificate) {
   rig_init(&r);
   rig_use_server(&r, pki_make(&(struct pki_wish){.cn = "x", LOCALHOST}, NULL));
   rig_refuses(&r, UVMQTT_ECERT, "self-signed certificate");
-  expect_code(X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT);
+  rig_expect_code(&r, X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT);
   cr_expect_str_eq(r.fault.subject, "CN=x");
   cr_expect_eq(r.fault.alert, SSL_AD_UNKNOWN_CA);
   rig_done(&r);
@@ -48,7 +39,7 @@ Test(tls_verify, T02_an_unknown_ca) {
 Test(tls_verify, T03_an_expired_certificate) {
   SERVE(LOCALHOST, .begin = -40, .end = -30);
   rig_refuses(&r, UVMQTT_ECERT, "certificate has expired");
-  expect_code(X509_V_ERR_CERT_HAS_EXPIRED);
+  rig_expect_code(&r, X509_V_ERR_CERT_HAS_EXPIRED);
   cr_expect_eq(r.fault.expired_days, 30, "%ld", r.fault.expired_days);
   cr_expect_eq(r.fault.verify_depth, 0);
   rig_done(&r);
@@ -158,7 +149,7 @@ Test(tls_verify, T08_what_only_looks_like_an_address) {
 }
 
 Test(tls_verify, T08_an_address_that_is_only_the_common_name) {
-  serve(&(struct pki_wish){.cn = "127.0.0.1"});
+  rig_serve(&r, &(struct pki_wish){.cn = "127.0.0.1"});
   r.host = "127.0.0.1";
   rig_refuses(&r, UVMQTT_EHOSTNAME, "IP address mismatch");
   rig_done(&r);
@@ -189,7 +180,8 @@ Test(tls_verify, T05_a_name_with_what_looks_like_a_zone) {
 }
 
 Test(tls_verify, T09_a_common_name_beside_other_names) {
-  serve(&(struct pki_wish){.cn = "localhost", .san = "DNS:example.com"});
+  rig_serve(&r,
+            &(struct pki_wish){.cn = "localhost", .san = "DNS:example.com"});
   expect_other_name("example.com");
 }
 
@@ -236,24 +228,14 @@ Test(tls_verify, accepts_who_is_not_on_the_list) {
   rig_done(&r);
 }
 
-/* The CAs of the system are those of SSL_CERT_FILE. */
-static void make_system_trust(const struct pki *ca) {
-  setenv("SSL_CERT_FILE", pki_file("system.pem", ca->pem), 1);
-}
-
-static void forget_ca(void) {
-  uvmqtt_tls_free(r.tls);
-  cr_assert_eq(uvmqtt_tls_new(UVMQTT_TLS_CLIENT, &r.tls), 0);
-}
-
 Test(tls_verify, T12_a_ca_of_the_system_when_the_user_gave_one) {
   rig_init(&r);
   struct pki system = pki_ca("of the system");
-  make_system_trust(&system);
+  rig_make_system_trust(&system);
   rig_use_server(&r, pki_server(&system));
   rig_refuses(&r, UVMQTT_ECERT, "unable to get local issuer certificate");
   rig_again(&r);
-  forget_ca();
+  rig_forget_ca(&r);
   rig_up(&r); /* with the system's it would have been good */
   pki_done(&system);
   rig_done(&r);
@@ -329,7 +311,7 @@ Test(tls_verify, accepts_an_address_among_the_addresses) {
 }
 
 Test(tls_verify, accepts_a_common_name_when_there_is_no_other) {
-  serve(&(struct pki_wish){.cn = "localhost"});
+  rig_serve(&r, &(struct pki_wish){.cn = "localhost"});
   rig_up(&r);
   rig_done(&r);
 }
@@ -479,456 +461,6 @@ Test(tls_verify, T28_verification_switched_off_meanwhile_was_on) {
   change_meanwhile(UVMQTT_CERT_REQUIRED, UVMQTT_CERT_NONE);
   cr_expect_eq(r.count[CONNECTED], 0);
   cr_expect_eq(r.status, UVMQTT_ECERT);
-  rig_done(&r);
-}
-
-/* Pins. */
-
-Test(tls_verify, a_pinned_key_anywhere_in_the_chain_is_enough) {
-  char pin[65];
-  rig_init(&r);
-  pki_pin(&r.ca, pin);
-  cr_assert_eq(uvmqtt_tls_add_pin(r.tls, pin), 0);
-  rig_up(&r);
-  rig_done(&r);
-}
-
-Test(tls_verify, other_keys_than_those_pinned_are_refused) {
-  char pin[65];
-  rig_init(&r);
-  struct pki other = pki_ca("the CA");
-  pki_pin(&other, pin);
-  cr_assert_eq(uvmqtt_tls_add_pin(r.tls, pin), 0);
-  rig_refuses(&r, UVMQTT_EPIN, "no certificate has a pinned key");
-  pki_done(&other);
-  rig_done(&r);
-}
-
-Test(tls_verify, pins_hold_without_verification_too) {
-  char pin[65];
-  rig_init(&r);
-  uvmqtt_tls_set_verify_mode(r.tls, UVMQTT_CERT_NONE);
-  pki_pin(&r.ca, pin); /* the server shows it, but anybody could */
-  cr_assert_eq(uvmqtt_tls_add_pin(r.tls, pin), 0);
-  rig_refuses(&r, UVMQTT_EPIN, "pinned");
-  rig_again(&r);
-  pki_pin(&r.server, pin);
-  cr_assert_eq(uvmqtt_tls_add_pin(r.tls, pin), 0);
-  rig_up(&r);
-  rig_done(&r);
-}
-
-/* OCSP. */
-
-static unsigned char *staple;
-static int staple_len;
-
-static int on_status(SSL *ssl, void *arg) {
-  (void)arg;
-  if (staple == NULL)
-    return SSL_TLSEXT_ERR_NOACK;
-  unsigned char *copy = OPENSSL_memdup(staple, (size_t)staple_len);
-  SSL_set_tlsext_status_ocsp_resp(ssl, copy, staple_len);
-  return SSL_TLSEXT_ERR_OK;
-}
-
-static bool undated; /* the response does not say when the next one comes */
-
-static void make_staple(const X509 *about, const struct pki *signer, int status,
-                        long age) {
-  OCSP_BASICRESP *basic = OCSP_BASICRESP_new();
-  OCSP_CERTID *id = OCSP_cert_to_id(NULL, about, r.ca.cert);
-  ASN1_TIME *begin = X509_gmtime_adj(NULL, -age - 60);
-  ASN1_TIME *end = X509_gmtime_adj(NULL, 3600 - age);
-  ASN1_TIME *revoked =
-      status == V_OCSP_CERTSTATUS_REVOKED ? X509_gmtime_adj(NULL, -60) : NULL;
-  OCSP_basic_add1_status(basic, id, status, 0, revoked, begin,
-                         undated ? NULL : end);
-  OCSP_basic_sign(basic, signer->cert, signer->key, EVP_sha256(), NULL, 0);
-  OCSP_RESPONSE *response =
-      OCSP_response_create(OCSP_RESPONSE_STATUS_SUCCESSFUL, basic);
-  OPENSSL_free(staple);
-  staple = NULL;
-  staple_len = i2d_OCSP_RESPONSE(response, &staple);
-  OCSP_RESPONSE_free(response);
-  OCSP_BASICRESP_free(basic);
-  OCSP_CERTID_free(id);
-  ASN1_TIME_free(begin);
-  ASN1_TIME_free(end);
-  ASN1_TIME_free(revoked);
-}
-
-static void require_staple(int version) {
-  rig_init(&r);
-  SSL_CTX_set_max_proto_version(r.peer_ctx, version);
-  SSL_CTX_set_tlsext_status_cb(r.peer_ctx, on_status);
-  cr_assert_eq(uvmqtt_tls_require_staple(r.tls, true), 0);
-}
-
-static void staple_done(void) {
-  OPENSSL_free(staple);
-  staple = NULL;
-  rig_done(&r);
-}
-
-Test(tls_verify, a_good_staple_is_enough_also_when_resumed) {
-  for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
-    require_staple(version);
-    make_staple(r.server.cert, &r.ca, V_OCSP_CERTSTATUS_GOOD, 0);
-    rig_up(&r);
-    rig_again(&r);
-    rig_up(&r);
-    cr_expect(r.security.resumed);
-    staple_done();
-  }
-}
-
-Test(tls_verify, a_missing_staple) {
-  for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
-    require_staple(version);
-    rig_refuses(&r, UVMQTT_ECERT, "the server stapled no OCSP response");
-    expect_code(X509_V_ERR_OCSP_VERIFY_NEEDED);
-    cr_expect_str_eq(r.fault.subject, "CN=the server");
-    staple_done();
-  }
-}
-
-Test(tls_verify, a_staple_that_says_revoked) {
-  require_staple(TLS1_3_VERSION);
-  make_staple(r.server.cert, &r.ca, V_OCSP_CERTSTATUS_REVOKED, 0);
-  rig_refuses(&r, UVMQTT_ECERT, "says: revoked");
-  expect_code(X509_V_ERR_CERT_REVOKED);
-  staple_done();
-}
-
-Test(tls_verify, a_staple_of_last_week) {
-  require_staple(TLS1_3_VERSION);
-  make_staple(r.server.cert, &r.ca, V_OCSP_CERTSTATUS_GOOD, 7 * 86400);
-  rig_refuses(&r, UVMQTT_ECERT, "is not valid now");
-  staple_done();
-}
-
-Test(tls_verify, a_staple_without_an_end_counts_for_a_day) {
-  undated = true;
-  require_staple(TLS1_3_VERSION);
-  make_staple(r.server.cert, &r.ca, V_OCSP_CERTSTATUS_GOOD, 23 * 3600);
-  rig_up(&r);
-  staple_done();
-  require_staple(TLS1_3_VERSION);
-  make_staple(r.server.cert, &r.ca, V_OCSP_CERTSTATUS_GOOD, 25 * 3600);
-  rig_refuses(&r, UVMQTT_ECERT, "is not valid now");
-  staple_done();
-}
-
-Test(tls_verify, a_staple_proves_nothing_without_verification) {
-  require_staple(TLS1_3_VERSION);
-  make_staple(r.server.cert, &r.ca, V_OCSP_CERTSTATUS_GOOD, 0);
-  uvmqtt_tls_set_verify_mode(r.tls, UVMQTT_CERT_NONE);
-  rig_refuses(&r, UVMQTT_ECERT, "a staple proves nothing");
-  staple_done();
-}
-
-Test(tls_verify, a_staple_for_another_certificate) {
-  require_staple(TLS1_3_VERSION);
-  make_staple(r.ca.cert, &r.ca, V_OCSP_CERTSTATUS_GOOD, 0);
-  rig_refuses(&r, UVMQTT_ECERT, "for another certificate");
-  expect_code(X509_V_ERR_OCSP_VERIFY_FAILED);
-  staple_done();
-}
-
-Test(tls_verify, a_staple_signed_by_anybody) {
-  require_staple(TLS1_3_VERSION);
-  struct pki other = pki_ca("somebody else");
-  make_staple(r.server.cert, &other, V_OCSP_CERTSTATUS_GOOD, 0);
-  rig_refuses(&r, UVMQTT_ECERT, "not signed as it should be");
-  pki_done(&other);
-  staple_done();
-}
-
-Test(tls_verify, a_staple_that_is_rubbish) {
-  require_staple(TLS1_3_VERSION);
-  staple = OPENSSL_memdup("rubbish", 7);
-  staple_len = 7;
-  rig_refuses(&r, UVMQTT_ECERT, "the server stapled no OCSP response");
-  staple_done();
-}
-
-/* PSK. */
-
-static const unsigned char secret[] = PLANTED_SECRET "key";
-
-static unsigned on_psk(SSL *ssl, const char *identity, unsigned char *key,
-                       unsigned size) {
-  (void)ssl;
-  if (strcmp(identity, "me") != 0 || size < sizeof secret)
-    return 0;
-  memcpy(key, secret, sizeof secret);
-  return sizeof secret;
-}
-
-static void share_key(int version, const char *identity, const void *key) {
-  rig_init(&r);
-  forget_ca();
-  make_system_trust(&r.ca); /* which does not count now */
-  SSL_CTX_set_max_proto_version(r.peer_ctx, version);
-  SSL_CTX_set_psk_server_callback(r.peer_ctx, on_psk);
-  SSL_CTX_set_cipher_list(r.peer_ctx,
-                          version == TLS1_2_VERSION ? "PSK" : "ALL");
-  uvmqtt_bytes_t bytes = {key, sizeof secret};
-  cr_assert_eq(uvmqtt_tls_set_psk(r.tls, identity, bytes), 0, "%s",
-               uvmqtt_tls_error(r.tls));
-}
-
-Test(tls_verify, a_shared_key_is_enough) {
-  for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
-    share_key(version, "me", secret);
-    rig_up(&r);
-    cr_expect(r.security.verified);
-    rig_done(&r);
-  }
-}
-
-Test(tls_verify, another_key_is_not) {
-  share_key(TLS1_2_VERSION, "me", PLANTED_SECRET "KEY");
-  rig_connect(&r);
-  rig_carry(&r);
-  cr_expect_eq(r.count[CONNECTED], 0);
-  cr_expect_eq(r.status, UVMQTT_ETLS, "%s", r.fault.text);
-  rig_done(&r);
-}
-
-/* Neither would be looked at, as there is no certificate. */
-static void share_key_and_refuse(int version, uvmqtt_verify_mode_t mode,
-                                 const char *pin, int code, const char *text) {
-  share_key(version, "me", secret);
-  uvmqtt_tls_set_verify_mode(r.tls, mode);
-  if (pin != NULL)
-    cr_assert_eq(uvmqtt_tls_add_pin(r.tls, pin), 0);
-  else
-    cr_assert_eq(uvmqtt_tls_require_staple(r.tls, true), 0);
-  rig_refuses(&r, code, text);
-  rig_done(&r);
-}
-
-Test(tls_verify, a_shared_key_is_not_enough_when_keys_are_pinned) {
-  char pin[65];
-  rig_init(&r);
-  pki_pin(&r.server, pin);
-  rig_done(&r);
-  for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
-    share_key_and_refuse(version, UVMQTT_CERT_REQUIRED, pin, UVMQTT_EPIN,
-                         "no certificate");
-    share_key_and_refuse(version, UVMQTT_CERT_NONE, pin, UVMQTT_EPIN,
-                         "no certificate");
-  }
-}
-
-Test(tls_verify, a_shared_key_is_not_enough_when_a_staple_is_required) {
-  share_key_and_refuse(TLS1_2_VERSION, UVMQTT_CERT_REQUIRED, NULL, UVMQTT_ECERT,
-                       "no OCSP response");
-  share_key_and_refuse(TLS1_3_VERSION, UVMQTT_CERT_REQUIRED, NULL, UVMQTT_ECERT,
-                       "no OCSP response");
-}
-
-/* Who does not know it and has a certificate of some CA is not meant. */
-Test(tls_verify, a_certificate_does_not_replace_the_shared_key) {
-  share_key(TLS1_3_VERSION, "somebody", secret);
-  rig_refuses(&r, UVMQTT_ECERT, "unable to get local issuer");
-  rig_done(&r);
-}
-
-/* A context of the caller's own. */
-
-static SSL_CTX *wrapped;
-
-static void wrap(int mode) {
-  SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
-  X509_STORE_add_cert(SSL_CTX_get_cert_store(ctx), r.ca.cert);
-  SSL_CTX_set_verify(ctx, mode, NULL);
-  uvmqtt_tls_free(r.tls);
-  cr_assert_eq(uvmqtt_tls_wrap(ctx, &r.tls), 0);
-  wrapped = ctx;
-  SSL_CTX_free(ctx); /* r.tls has it */
-}
-
-Test(tls_verify, an_ssl_ctx_of_the_callers_is_used_as_it_is) {
-  rig_init(&r);
-  wrap(SSL_VERIFY_PEER);
-  rig_up(&r);
-  cr_expect(r.security.verified);
-  cr_expect_eq(uvmqtt_tls_add_pin(r.tls, ""), UVMQTT_ETLSCONFIG);
-  cr_expect_not_null(strstr(uvmqtt_tls_error(r.tls), "SSL_CTX"));
-  rig_done(&r);
-}
-
-Test(tls_verify, an_ssl_ctx_of_the_callers_checks_names) {
-  rig_init(&r);
-  wrap(SSL_VERIFY_PEER);
-  r.host = "example.com";
-  rig_refuses(&r, UVMQTT_EHOSTNAME, "hostname mismatch");
-  cr_expect_str_eq(r.fault.names, "localhost, 127.0.0.1");
-  cr_expect_str_eq(r.fault.subject, "CN=the server");
-  rig_done(&r);
-}
-
-Test(tls_verify, what_an_ssl_ctx_refuses_is_told_in_full) {
-  rig_init(&r);
-  struct pki old = pki_make(
-      &(struct pki_wish){.cn = "old CA", .ca = true, .begin = -9, .end = -2},
-      NULL);
-  wrap(SSL_VERIFY_PEER);
-  X509_STORE_add_cert(SSL_CTX_get_cert_store(wrapped), old.cert);
-  rig_use_server(&r, pki_server(&old));
-  rig_refuses(&r, UVMQTT_ECERT, "certificate has expired");
-  cr_expect_eq(r.fault.verify_depth, 1);
-  cr_expect_str_eq(r.fault.subject, "CN=old CA");
-  cr_expect_eq(r.fault.expired_days, 2);
-  pki_done(&old);
-  rig_done(&r);
-}
-
-static int deny(int good, X509_STORE_CTX *x) {
-  return good && X509_STORE_CTX_get_error_depth(x) > 0;
-}
-
-Test(tls_verify, an_ssl_ctx_may_refuse_what_is_well) {
-  rig_init(&r);
-  wrap(SSL_VERIFY_PEER);
-  SSL_CTX_set_verify(wrapped, SSL_VERIFY_PEER, deny);
-  rig_refuses(&r, UVMQTT_ECERT, "application verification failure");
-  rig_done(&r);
-}
-
-Test(tls_verify, an_ssl_ctx_that_does_not_verify_shows) {
-  rig_init(&r);
-  wrap(SSL_VERIFY_NONE);
-  r.host = "example.com";
-  rig_up(&r);
-  cr_expect_not(r.security.verified);
-  rig_done(&r);
-}
-
-Test(tls_verify, an_ssl_ctx_may_be_set_up_after_it_was_given) {
-  rig_init(&r);
-  wrap(SSL_VERIFY_NONE);
-  SSL_CTX_set_verify(wrapped, SSL_VERIFY_PEER, NULL);
-  rig_up(&r);
-  cr_expect(r.security.verified);
-  rig_done(&r);
-  rig_init(&r);
-  wrap(SSL_VERIFY_PEER);
-  SSL_CTX_set_verify(wrapped, SSL_VERIFY_NONE, NULL);
-  rig_up(&r);
-  cr_expect_not(r.security.verified);
-  rig_done(&r);
-}
-
-Test(tls_verify, an_ssl_ctx_that_takes_anonymous_servers_verifies_nobody) {
-  rig_init(&r);
-  wrap(SSL_VERIFY_PEER);
-  SSL_CTX_set_max_proto_version(r.peer_ctx, TLS1_2_VERSION);
-  SSL_CTX_set_cipher_list(r.peer_ctx, "aNULL:@SECLEVEL=0");
-  SSL_CTX_set_dh_auto(r.peer_ctx, 1);
-  SSL_CTX_set_cipher_list(wrapped, "ALL:aNULL:@SECLEVEL=0");
-  rig_refuses(&r, UVMQTT_ECERT, "the server sent no certificate");
-  rig_done(&r);
-}
-
-/* Its modes are for who reads and writes by himself. */
-Test(tls_verify, an_ssl_ctx_with_modes_of_its_own_loses_no_byte) {
-  static char text[100000];
-  rig_init(&r);
-  wrap(SSL_VERIFY_PEER);
-  SSL_CTX_set_mode(wrapped, SSL_MODE_ENABLE_PARTIAL_WRITE);
-  SSL_CTX_clear_mode(wrapped, SSL_MODE_AUTO_RETRY);
-  SSL_CTX_set_read_ahead(wrapped, 1);
-  rig_up(&r);
-  cr_assert_eq(rig_write(&r, text, sizeof text), 0);
-  for (int i = 0; i < 5; i++)
-    rig_peer_write(&r, text, 16000);
-  rig_carry(&r);
-  cr_expect_eq(r.peer_got.len, sizeof text);
-  cr_expect_eq(r.got.len, 5 * 16000);
-  rig_read(&r, false);
-  rig_peer_write(&r, "late", 4);
-  rig_peer_write(&r, "later", 5);
-  rig_carry(&r);
-  rig_read(&r, true);
-  rig_turn(&r);
-  cr_expect_eq(r.got.len, 5 * 16000 + 9);
-  rig_done(&r);
-}
-
-Test(tls_verify, an_ssl_ctx_for_something_else_is_refused) {
-  const SSL_METHOD *methods[] = {TLS_server_method(), DTLS_method(),
-                                 DTLS_client_method()};
-  uvmqtt_tls_t *tls = NULL;
-  for (size_t i = 0; i < 3; i++) {
-    SSL_CTX *ctx = SSL_CTX_new(methods[i]);
-    cr_expect_eq(uvmqtt_tls_wrap(ctx, &tls), UVMQTT_ETLSCONFIG);
-    cr_expect_null(tls);
-    SSL_CTX_free(ctx);
-  }
-}
-
-/* Such as one that knows the server's key. */
-static int accept_all(X509_STORE_CTX *x, void *arg) {
-  (void)x;
-  (void)arg;
-  return 1;
-}
-
-static int pass(int good, X509_STORE_CTX *x) {
-  (void)good;
-  (void)x;
-  return 1;
-}
-
-static int pardon(int good, X509_STORE_CTX *x) {
-  (void)good;
-  X509_STORE_CTX_set_error(x, X509_V_OK);
-  return 1;
-}
-
-Test(tls_verify, an_ssl_ctx_may_have_a_judge_of_its_own) {
-  rig_init(&r);
-  r.host = "example.com";
-  wrap(SSL_VERIFY_PEER);
-  SSL_CTX_set_cert_verify_callback(wrapped, accept_all, NULL);
-  rig_up(&r);
-  rig_done(&r);
-  rig_init(&r);
-  r.host = "example.com";
-  wrap(SSL_VERIFY_PEER);
-  SSL_CTX_set_verify(wrapped, SSL_VERIFY_PEER, pardon);
-  rig_up(&r);
-  rig_done(&r);
-}
-
-Test(tls_verify, an_error_that_an_ssl_ctx_let_pass_is_still_one) {
-  rig_init(&r);
-  r.host = "example.com";
-  wrap(SSL_VERIFY_PEER);
-  SSL_CTX_set_verify(wrapped, SSL_VERIFY_PEER, pass);
-  rig_refuses(&r, UVMQTT_EHOSTNAME, "hostname mismatch");
-  rig_done(&r);
-}
-
-static unsigned heard_info;
-
-static void on_their_info(const SSL *ssl, int where, int value) {
-  (void)ssl;
-  (void)where;
-  (void)value;
-  ++heard_info;
-}
-
-Test(tls_verify, an_ssl_ctx_keeps_its_info_callback) {
-  rig_init(&r);
-  wrap(SSL_VERIFY_PEER);
-  SSL_CTX_set_info_callback(wrapped, on_their_info);
-  rig_up(&r);
-  cr_expect_gt(heard_info, 0);
   rig_done(&r);
 }
 

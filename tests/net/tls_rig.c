@@ -280,3 +280,22 @@ void rig_turn(struct tls_rig *r) {
   for (int i = 0; i < 4; i++)
     uv_run(&r->loop, UV_RUN_NOWAIT);
 }
+
+void rig_serve(struct tls_rig *r, const struct pki_wish *w) {
+  rig_init(r);
+  rig_use_server(r, pki_make(w, &r->ca));
+}
+
+void rig_expect_code(const struct tls_rig *r, int verify_code) {
+  cr_expect_eq(r->fault.verify_code, verify_code, "%d", r->fault.verify_code);
+}
+
+/* The CAs of the system are those of SSL_CERT_FILE. */
+void rig_make_system_trust(const struct pki *ca) {
+  setenv("SSL_CERT_FILE", pki_file("system.pem", ca->pem), 1);
+}
+
+void rig_forget_ca(struct tls_rig *r) {
+  uvmqtt_tls_free(r->tls);
+  cr_assert_eq(uvmqtt_tls_new(UVMQTT_TLS_CLIENT, &r->tls), 0);
+}

@@ -47,6 +47,13 @@ void rig_init(struct tls_rig *r);
 /* Closes what is open; uv_loop_close() must be 0. */
 void rig_done(struct tls_rig *r);
 
+/* A server of this certificate, which r->ca signs. */
+void rig_serve(struct tls_rig *r, const struct pki_wish *w);
+void rig_expect_code(const struct tls_rig *r, int verify_code);
+/* What the user has said of CAs is void: those of the system, which are these.
+ */
+void rig_forget_ca(struct tls_rig *r);
+void rig_make_system_trust(const struct pki *ca);
 void rig_use_server(struct tls_rig *r, struct pki server); /* takes it */
 void rig_open(struct tls_rig *r);
 void rig_connect(struct tls_rig *r); /* opens, and below is connected */
