@@ -9,7 +9,6 @@ declare -A MATRIX_VERSIONS=([mosquitto]='3.1.1 5.0' [ejabberd]='3.1.1 5.0'
   [aedes]=3.1.1 [rabbitmq]=3.1.1)
 declare -A MATRIX_LEVEL=([3.1.1]=4 [5.0]=5)
 declare -A MATRIX_SKIP=(
-  [ejabberd/mtls]='ejabberd 23.01 asks MQTT clients for no certificate'
   [rabbitmq/unix]='rabbitmq has no unix sockets'
   [rabbitmq/qos2]='rabbitmq grants QoS 1 at most'
 )

@@ -4,7 +4,8 @@
 #
 #   NAME_ways DIR   prints configuration, and writes DIR/ways: "WAY URL" a line
 #
-# Ways are tls, mtls (with a client certificate), ws, wss, unix.
+# Ways are tls, mtls (with a client certificate, which mosquitto and aedes require
+# and ejabberd and rabbitmq ask for and check), ws, wss, unix.
 
 way() { # DIR WAY SCHEME [PATH]: a free port, noted
   local port
@@ -47,6 +48,11 @@ ejabberd_ways() { # entries of "listen"
     ip: "127.0.0.1"
     module: mod_mqtt
     tls: true
+  - port: $(way "$1" mtls mqtts)
+    ip: "127.0.0.1"
+    module: mod_mqtt
+    tls: true
+    tls_verify: true
   - port: $(way "$1" ws ws /mqtt)
     ip: "127.0.0.1"
     module: ejabberd_http
@@ -62,6 +68,7 @@ ejabberd_ways() { # entries of "listen"
     module: mod_mqtt
 certfiles:
   - "$UVMQTT_WAYS/both.pem"
+ca_file: "$UVMQTT_WAYS/ca.pem"
 END
   echo "unix unix:$1/socket" >>"$1/ways"
 }
