@@ -4,8 +4,8 @@
 #
 #   NAME_ways DIR   prints configuration, and writes DIR/ways: "WAY URL" a line
 #
-# Ways are tls, mtls (with a client certificate, which mosquitto and aedes require
-# and ejabberd and rabbitmq ask for and check), ws, wss, unix.
+# Ways are tls, mtls (with a client certificate, which mosquitto and aedes
+# require and ejabberd and rabbitmq ask for), ws, wss, unix.
 
 way() { # DIR WAY SCHEME [PATH]: a free port, noted
   local port
