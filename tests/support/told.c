@@ -1,7 +1,9 @@
 /* The linker puts this in front of the calls by which a client is told secrets
  * after its birth (--wrap in tests/meson.build): they are learnt. */
+#define _GNU_SOURCE /* memmem */
 #include "support/told.h"
 #include "support/learnt.h"
+#include <string.h>
 
 #define WRAP(name, parameters, arguments, learning)                            \
   int __real_##name parameters;                                                \
@@ -16,8 +18,15 @@ static void learn_bytes(enum learnt kind, uvmqtt_bytes_t b) {
     learn(kind, b.data, b.len);
 }
 
+/* Some tests send a topic's own words, and a topic is no secret. */
+static bool is_in_topic(const uvmqtt_message_t *m) {
+  return m->topic != NULL && m->payload.data != NULL &&
+         memmem(m->topic, strlen(m->topic), m->payload.data, m->payload.len) !=
+             NULL;
+}
+
 static void learn_message(const uvmqtt_message_t *m) {
-  if (m != NULL)
+  if (m != NULL && !is_in_topic(m))
     learn_bytes(LEARNT_PAYLOAD, m->payload);
 }
 
