@@ -88,9 +88,8 @@ typedef enum {
    * authorized), 0x8A (banned), 0x8C (authentication method), 0x9C and 0x9D
    * (another server), UVMQTT_EINSECURE, _EVERSION, _ENOTSUP, _ECLIENTID,
    * _ENOCLIENTID, _EAUTH, _ECERT, _EHOSTNAME, _EPIN, _ETLSCONFIG, _EPROXYAUTH
-   * and _EPROXYPROTOCOL, and UVMQTT_ETLS with an alert that will be the same
-   * next time (no certificate or version that suits, ...). With
-   * UVMQTT_NOTICE_BROKER_MISBEHAVING it is reconnect_max. */
+   * and _EPROXYPROTOCOL. With UVMQTT_NOTICE_BROKER_MISBEHAVING it is
+   * reconnect_max. */
   UVMQTT_RETRY_SLOW,
   /* No further attempt until uvmqtt_connect; on_disconnect says so (retry_in is
    * UVMQTT_OFF). After UVMQTT_EURL, which nothing but .on_before_connect can

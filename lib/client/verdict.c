@@ -55,38 +55,11 @@ bool um_verdict_is_poison(const uvmqtt_t *m) {
   return m->past.violated >= POISON_AFTER;
 }
 
-/* Alerts of TLS that will be the same next time [RFC 8446, 6.2]. */
-static bool is_lasting(int alert) {
-  static const int lasting[] = {
-      40,  /* handshake_failure: nothing in common */
-      42,  /* bad_certificate, and the next: ours */
-      43,  /* unsupported_certificate */
-      44,  /* certificate_revoked */
-      45,  /* certificate_expired */
-      46,  /* certificate_unknown */
-      48,  /* unknown_ca */
-      49,  /* access_denied */
-      70,  /* protocol_version */
-      71,  /* insufficient_security */
-      112, /* unrecognized_name */
-      115, /* unknown_psk_identity */
-      116, /* certificate_required */
-      120, /* no_application_protocol */
-  };
-  for (size_t i = 0; i < sizeof lasting / sizeof lasting[0]; i++)
-    if (alert == lasting[i])
-      return true;
-  return false;
-}
-
 static enum um_backoff_class own_verdict(const uvmqtt_t *m, int code) {
-  uvmqtt_error_t room;
   if (um_verdict_is_poison(m))
     return UM_BACKOFF_POISON;
   if (m->past.cut >= DISPLACED_AFTER)
     return UM_BACKOFF_DISPLACED;
-  if (code == UVMQTT_ETLS && is_lasting(um_report_last(m, &room)->alert))
-    return UM_BACKOFF_SLOW;
   return um_backoff_class_of(code, m->session.ending.reason);
 }
 

@@ -173,19 +173,9 @@ Test(tls, another_name_hears_nothing) {
   close_all();
 }
 
-static uvmqtt_retry_t proposed;
-
-static uvmqtt_retry_t at_speed(uvmqtt_t *m, const uvmqtt_error_t *error,
-                               uvmqtt_retry_t own) {
-  (void)m, (void)error;
-  proposed = own;
-  return UVMQTT_RETRY_TRANSIENT;
-}
-
 Test(tls, an_old_version_hears_nothing_and_there_is_no_fall_back) {
   open_all();
   uvmqtt_options_t o = secure();
-  o.on_retry = at_speed;
   SSL_CTX_set_security_level(front.ctx, 0);
   SSL_CTX_set_max_proto_version(front.ctx, TLS1_1_VERSION);
   guest_open(&r, &r.g, &o);
@@ -194,27 +184,7 @@ Test(tls, an_old_version_hears_nothing_and_there_is_no_fall_back) {
   cr_expect_eq(r.g.error.code, UVMQTT_ETLS);
   cr_expect_eq(front.plain, 0);
   cr_expect_eq(r.g.n[NOTICE], 0, "neither in TLS nor in MQTT");
-  cr_expect_eq(proposed, UVMQTT_RETRY_SLOW);
   close_all();
-}
-
-/* In 1.3 it is told when the handshake is over for us. */
-Test(tls, a_server_that_wants_a_certificate_is_not_asked_at_speed) {
-  for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
-    open_all();
-    uvmqtt_options_t o = secure();
-    SSL_CTX_set_max_proto_version(front.ctx, version);
-    SSL_CTX_set_verify(front.ctx,
-                       SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
-    guest_open(&r, &r.g, &o);
-    guest_connect(&r.g);
-    UNTIL(&r, r.g.n[DISCONNECTED] == 1);
-    cr_expect_eq(r.g.error.code, UVMQTT_ETLS, "%s",
-                 uvmqtt_err_name(r.g.error.code));
-    cr_expect_geq(r.g.retry_in, 30000);
-    cr_expect_eq(front.plain, 0);
-    close_all();
-  }
 }
 
 /* T15 */
@@ -390,7 +360,6 @@ Test(tls, a_reconnect_resumes_the_session) {
 Test(tls, a_renewed_certificate_is_used_without_a_new_client) {
   open_all();
   uvmqtt_options_t o = secure();
-  o.on_retry = at_speed;
   SSL_CTX_set_verify(front.ctx,
                      SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
   X509_STORE_add_cert(SSL_CTX_get_cert_store(front.ctx), front.ca.cert);
