@@ -20,9 +20,10 @@ static void learn_bytes(enum learnt kind, uvmqtt_bytes_t b) {
 
 /* Some tests send a topic's own words, and a topic is no secret. */
 static bool is_in_topic(const uvmqtt_message_t *m) {
-  return m->topic != NULL && m->payload.data != NULL &&
-         memmem(m->topic, strlen(m->topic), m->payload.data, m->payload.len) !=
-             NULL;
+  size_t len = m->topic == NULL ? 0 : strlen(m->topic);
+  uvmqtt_bytes_t payload = m->payload; /* some tests lie of its length */
+  return payload.data != NULL && payload.len <= len &&
+         memmem(m->topic, len, payload.data, payload.len) != NULL;
 }
 
 static void learn_message(const uvmqtt_message_t *m) {
