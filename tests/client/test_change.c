@@ -1,54 +1,12 @@
 /* What .on_before_connect changes of a WebSocket's handshake. */
 #include "base/alloc.h"
 #include "client/client.h"
-#include "rig.h"
+#include "client/ear.h"
 #include "support/suite.h"
 #include <stdio.h>
 #include <string.h>
 
 SUITE(change);
-
-/* A server that keeps what it hears and says what the test says. */
-
-static struct um_buf said;
-
-static void keep(struct broker_link *l, const uint8_t *data, size_t len) {
-  (void)l;
-  cr_assert_eq(um_buf_append(&said, data, len), 0);
-}
-
-static bool heard(const char *text) {
-  size_t len = strlen(text);
-  for (size_t i = 0; i + len <= said.len; i++)
-    if (memcmp(um_buf_head(&said) + i, text, len) == 0)
-      return true;
-  return false;
-}
-
-static void begin(struct rig *r) {
-  rig_open(r);
-  um_buf_init(&said, SIZE_MAX, NULL);
-  said.secret = true; /* support/wiped.h looks at it, too */
-  r->b.bytes = keep;
-}
-
-static void end(struct rig *r) {
-  rig_close(r);
-  um_buf_done(&said);
-}
-
-static void go(struct rig *r, const char *scheme, uvmqtt_options_t *o) {
-  static char url[64];
-  snprintf(url, sizeof url, "%s://127.0.0.1:%u/mqtt", scheme,
-           (unsigned)r->b.port);
-  o->url = url;
-  guest_open(r, &r->g, o);
-  cr_assert_eq(guest_connect(&r->g), 0);
-}
-
-static void answer(struct rig *r, const char *text) {
-  broker_sends(r->b.link, text, strlen(text));
-}
 
 static uvmqtt_change_t changes[4]; /* by attempt */
 
@@ -67,19 +25,19 @@ static void wonder(uvmqtt_t *m, const uvmqtt_attempt_t *attempt) {
 
 static void next_attempt(struct rig *r) {
   unsigned ended = r->g.n[DISCONNECTED];
-  answer(r, "HTTP/1.1 503 Busy\r\n\r\n");
+  ear_answer(r, "HTTP/1.1 503 Busy\r\n\r\n");
   UNTIL(r, r->g.n[DISCONNECTED] == ended + 1);
-  um_buf_consume(&said, said.len);
-  UNTIL(r, heard("\r\n\r\n"));
+  um_buf_consume(&ear_said, ear_said.len);
+  UNTIL(r, ear_heard("\r\n\r\n"));
 }
 
 static void begin_changing(struct rig *r, uvmqtt_options_t o) {
   o.size = sizeof o;
   o.on_before_connect = change_it;
   o.reconnect_min = 1;
-  begin(r);
-  go(r, "ws", &o);
-  UNTIL(r, heard("\r\n\r\n"));
+  ear_begin(r);
+  ear_go(r, "ws", &o);
+  UNTIL(r, ear_heard("\r\n\r\n"));
 }
 
 Test(change, headers_and_path_are_new_for_each_attempt) {
@@ -95,19 +53,20 @@ Test(change, headers_and_path_are_new_for_each_attempt) {
   begin_changing(&r, (uvmqtt_options_t){.ws_headers = old,
                                         .n_ws_headers = 2,
                                         .ws_path = "/a"});
-  cr_expect(heard("GET /a HTTP") &&
-            heard("\r\nAuthorization: old\r\nX-A: 1\r\n"));
+  cr_expect(ear_heard("GET /a HTTP") &&
+            ear_heard("\r\nAuthorization: old\r\nX-A: 1\r\n"));
   next_attempt(&r);
   memset(value, 'x', sizeof value - 1); /* it was copied */
-  cr_expect(heard("GET /b?token=2 HTTP"));
-  cr_expect(heard("\r\nAuthorization: Bearer new\r\n") && !heard("X-A"));
+  cr_expect(ear_heard("GET /b?token=2 HTTP"));
+  cr_expect(ear_heard("\r\nAuthorization: Bearer new\r\n") &&
+            !ear_heard("X-A"));
   next_attempt(&r);
-  cr_expect(heard("GET /b?token=2 HTTP"), "what is NULL stays");
-  cr_expect(heard("\r\nAuthorization: Bearer new\r\n"));
+  cr_expect(ear_heard("GET /b?token=2 HTTP"), "what is NULL stays");
+  cr_expect(ear_heard("\r\nAuthorization: Bearer new\r\n"));
   next_attempt(&r);
-  cr_expect(!heard("Authorization"));
-  cr_expect(heard("GET /b?token=2 HTTP"));
-  end(&r);
+  cr_expect(!ear_heard("Authorization"));
+  cr_expect(ear_heard("GET /b?token=2 HTTP"));
+  ear_end(&r);
 }
 
 Test(change, headers_may_be_first_said_before_an_attempt) {
@@ -117,17 +76,17 @@ Test(change, headers_may_be_first_said_before_an_attempt) {
   changes[1] = (uvmqtt_change_t){UVMQTT_CHANGE_INIT, .ws_headers = &header,
                                  .n_ws_headers = 1};
   begin_changing(&r, (uvmqtt_options_t){.username = "u"});
-  cr_expect(heard("GET /mqtt HTTP") && !heard("X-A"));
+  cr_expect(ear_heard("GET /mqtt HTTP") && !ear_heard("X-A"));
   next_attempt(&r);
-  cr_expect(heard("GET /mqtt HTTP") && heard("\r\nX-A: 1\r\n"));
-  end(&r);
+  cr_expect(ear_heard("GET /mqtt HTTP") && ear_heard("\r\nX-A: 1\r\n"));
+  ear_end(&r);
 }
 
 /* A URL's own path takes the place of .ws_path, as its login does of those. */
 Test(change, the_path_of_a_new_url_counts) {
   struct rig r;
   char with[64], without[64];
-  begin(&r);
+  ear_begin(&r);
   snprintf(with, sizeof with, "ws://127.0.0.1:%u/url", (unsigned)r.b.port);
   snprintf(without, sizeof without, "ws://127.0.0.1:%u", (unsigned)r.b.port);
   changes[0] = (uvmqtt_change_t){UVMQTT_CHANGE_INIT, .url = without};
@@ -136,14 +95,14 @@ Test(change, the_path_of_a_new_url_counts) {
       (uvmqtt_change_t){UVMQTT_CHANGE_INIT, .url = with, .ws_path = "/field"};
   uvmqtt_options_t o = {UVMQTT_OPTIONS_INIT, .ws_path = "/option",
                         .on_before_connect = change_it, .reconnect_min = 1};
-  go(&r, "ws", &o);
-  UNTIL(&r, heard("\r\n\r\n"));
-  cr_expect(heard("GET /option HTTP"));
+  ear_go(&r, "ws", &o);
+  UNTIL(&r, ear_heard("\r\n\r\n"));
+  cr_expect(ear_heard("GET /option HTTP"));
   next_attempt(&r);
-  cr_expect(heard("GET /url HTTP"));
+  cr_expect(ear_heard("GET /url HTTP"));
   next_attempt(&r);
-  cr_expect(heard("GET /field HTTP"));
-  end(&r);
+  cr_expect(ear_heard("GET /field HTTP"));
+  ear_end(&r);
 }
 
 /* Further servers are reached as the url says, unless they say themselves. */
@@ -154,16 +113,16 @@ Test(change, servers_without_a_path_have_that_of_the_url) {
     struct rig r;
     char server[64];
     const char *servers[] = {server};
-    begin(&r);
+    ear_begin(&r);
     snprintf(server, sizeof server, "ws://127.0.0.1:%u%s", (unsigned)r.b.port,
              paths[i]);
     uvmqtt_options_t o = {UVMQTT_OPTIONS_INIT, .url = "ws://127.0.0.1:1/url",
                           .servers = servers, .n_servers = 1};
     guest_open(&r, &r.g, &o);
     cr_assert_eq(guest_connect(&r.g), 0);
-    UNTIL(&r, heard("\r\n\r\n"));
-    cr_expect(heard(asked_for[i]), "%s", asked_for[i]);
-    end(&r);
+    UNTIL(&r, ear_heard("\r\n\r\n"));
+    cr_expect(ear_heard(asked_for[i]), "%s", asked_for[i]);
+    ear_end(&r);
   }
 }
 
@@ -172,7 +131,7 @@ Test(change, headers_wait_for_a_url_that_is_a_websocket) {
   static const uvmqtt_header_t header = {"X-A", "1"};
   struct rig r;
   char url[64];
-  begin(&r);
+  ear_begin(&r);
   snprintf(url, sizeof url, "ws://127.0.0.1:%u", (unsigned)r.b.port);
   changes[0] = (uvmqtt_change_t){UVMQTT_CHANGE_INIT, .ws_headers = &header,
                                  .n_ws_headers = 1, .refuse = UV_EAGAIN};
@@ -181,9 +140,9 @@ Test(change, headers_wait_for_a_url_that_is_a_websocket) {
                         .reconnect_min = 1};
   guest_open(&r, &r.g, &o);
   cr_assert_eq(guest_connect(&r.g), 0);
-  UNTIL(&r, heard("\r\n\r\n"));
-  cr_expect(heard("\r\nX-A: 1\r\n"));
-  end(&r);
+  UNTIL(&r, ear_heard("\r\n\r\n"));
+  cr_expect(ear_heard("\r\nX-A: 1\r\n"));
+  ear_end(&r);
 }
 
 /* Nothing is freed as it was. */
@@ -210,9 +169,9 @@ Test(change, headers_and_path_that_are_no_more_are_wiped) {
   uvmqtt_options_t o = {UVMQTT_OPTIONS_INIT, .on_before_connect = wonder,
                         .ws_path = "/" SECRET, .ws_headers = &old,
                         .n_ws_headers = 1};
-  begin(&r);
+  ear_begin(&r);
   wondering = false;
-  go(&r, "ws", &o);
+  ear_go(&r, "ws", &o);
   UNTIL(&r, wondering);
   const struct um_way *way = r.g.m->options.way;
   secrets[n_secrets++] = way->ws_path;
@@ -223,7 +182,7 @@ Test(change, headers_and_path_that_are_no_more_are_wiped) {
   um_alloc_watch(NULL);
   cr_expect_eq(n_freed, n_secrets);
   cr_expect_eq(n_left, 0);
-  end(&r);
+  ear_end(&r);
 }
 
 /* The n-th allocation fails, for each n: all changes, or nothing does. */
@@ -233,7 +192,7 @@ Test(change, without_memory_nothing_has_changed) {
   struct rig r;
   char url[64];
   int result = UV_ENOMEM;
-  begin(&r);
+  ear_begin(&r);
   snprintf(url, sizeof url, "ws://127.0.0.1:%u/url", (unsigned)r.b.port);
   const uvmqtt_change_t change = {UVMQTT_CHANGE_INIT,   .url = url,
                                   .username = "u",      .password = {"p", 1},
@@ -243,7 +202,7 @@ Test(change, without_memory_nothing_has_changed) {
                         .ws_path = "/old", .ws_headers = &old,
                         .n_ws_headers = 1};
   wondering = false;
-  go(&r, "ws", &o);
+  ear_go(&r, "ws", &o);
   UNTIL(&r, wondering);
   for (uint64_t n = 1; result == UV_ENOMEM; n++) {
     const struct um_way *way = r.g.m->options.way;
@@ -258,8 +217,8 @@ Test(change, without_memory_nothing_has_changed) {
     cr_assert_str_eq(way->headers[0].name, "X-Old");
     cr_assert_lt(n, 100);
   }
-  UNTIL(&r, heard("\r\n\r\n"));
-  cr_expect(heard("GET /new HTTP") && heard("\r\nX-New: 1\r\n"));
-  cr_expect(!heard("X-Old"));
-  end(&r);
+  UNTIL(&r, ear_heard("\r\n\r\n"));
+  cr_expect(ear_heard("GET /new HTTP") && ear_heard("\r\nX-New: 1\r\n"));
+  cr_expect(!ear_heard("X-Old"));
+  ear_end(&r);
 }

@@ -1,7 +1,7 @@
 /* Options and calls about the way to the server, and what a client makes
  * of a WebSocket server and of a proxy that are played here. */
+#include "client/ear.h"
 #include "net/ws_accept.h"
-#include "rig.h"
 #include "support/suite.h"
 #include <stdlib.h>
 #include <string.h>
@@ -50,48 +50,6 @@ Test(way, options_that_cannot_work_are_refused) {
   rig_close(&r);
 }
 
-/* A server that keeps what it hears and says what the test says. */
-
-static struct um_buf said;
-
-static void keep(struct broker_link *l, const uint8_t *data, size_t len) {
-  (void)l;
-  cr_assert_eq(um_buf_append(&said, data, len), 0);
-}
-
-static bool heard(const char *text) {
-  size_t len = strlen(text);
-  for (size_t i = 0; i + len <= said.len; i++)
-    if (memcmp(um_buf_head(&said) + i, text, len) == 0)
-      return true;
-  return false;
-}
-
-static void begin(struct rig *r) {
-  rig_open(r);
-  um_buf_init(&said, SIZE_MAX, NULL);
-  said.secret = true; /* support/wiped.h looks at it, too */
-  r->b.bytes = keep;
-}
-
-static void end(struct rig *r) {
-  rig_close(r);
-  um_buf_done(&said);
-}
-
-static void go(struct rig *r, const char *scheme, uvmqtt_options_t *o) {
-  static char url[64];
-  snprintf(url, sizeof url, "%s://127.0.0.1:%u/mqtt", scheme,
-           (unsigned)r->b.port);
-  o->url = url;
-  guest_open(r, &r->g, o);
-  cr_assert_eq(guest_connect(&r->g), 0);
-}
-
-static void answer(struct rig *r, const char *text) {
-  broker_sends(r->b.link, text, strlen(text));
-}
-
 static const uvmqtt_header_t signature = {"X-Signature", "1234"};
 static unsigned asked;
 
@@ -130,36 +88,36 @@ static uvmqtt_options_t asking(uvmqtt_ws_headers_cb cb) {
 Test(way, headers_are_asked_for_on_each_connection) {
   struct rig r;
   uvmqtt_options_t o = asking(sign_at_once);
-  begin(&r);
-  go(&r, "ws", &o);
-  UNTIL(&r, heard("\r\nX-Signature: 1234\r\n\r\n"));
-  cr_assert(heard("GET /mqtt HTTP/1.1\r\nHost: 127.0.0.1:"));
-  answer(&r, "HTTP/1.1 503 Busy\r\n\r\n");
+  ear_begin(&r);
+  ear_go(&r, "ws", &o);
+  UNTIL(&r, ear_heard("\r\nX-Signature: 1234\r\n\r\n"));
+  cr_assert(ear_heard("GET /mqtt HTTP/1.1\r\nHost: 127.0.0.1:"));
+  ear_answer(&r, "HTTP/1.1 503 Busy\r\n\r\n");
   UNTIL(&r, r.g.n[DISCONNECTED] == 1);
   cr_assert_eq(r.g.error.code, UVMQTT_EWSHANDSHAKE);
   cr_assert_eq(r.g.error.phase, UVMQTT_PHASE_WEBSOCKET);
   cr_assert_eq(uvmqtt_ws_headers(r.g.m, 0, &signature, 1), UV_EALREADY);
   cr_assert_eq(guest_connect(&r.g), 0);
   UNTIL(&r, asked == 2);
-  end(&r);
+  ear_end(&r);
 }
 
 Test(way, headers_may_come_later_and_are_checked) {
   static const uvmqtt_header_t bad = {"A", "\n"};
   struct rig r;
   uvmqtt_options_t o = asking(sign_later);
-  begin(&r);
-  go(&r, "ws", &o);
+  ear_begin(&r);
+  ear_go(&r, "ws", &o);
   UNTIL(&r, asked == 1);
   rig_rest(&r, 20);
-  cr_assert_eq(said.len, 0);
+  cr_assert_eq(ear_said.len, 0);
   cr_assert_eq(uvmqtt_ws_headers(r.g.m, 0, &bad, 1), UVMQTT_EHEADER);
   cr_assert_eq(uvmqtt_ws_headers(r.g.m, 0, NULL, 1), UV_EINVAL);
   cr_assert_eq(uvmqtt_ws_headers(NULL, 0, NULL, 0), UV_EINVAL);
   cr_assert_eq(uvmqtt_ws_headers(r.g.m, 0, &signature, 1), 0);
   cr_assert_eq(uvmqtt_ws_fail(r.g.m, 0), UV_EALREADY);
-  UNTIL(&r, heard("X-Signature: 1234\r\n\r\n"));
-  end(&r);
+  UNTIL(&r, ear_heard("X-Signature: 1234\r\n\r\n"));
+  ear_end(&r);
 }
 
 /* 32,000 bytes of lines, both in the options and in the answer, and no more. */
@@ -171,52 +129,52 @@ Test(way, headers_may_be_long_but_not_endless) {
   uvmqtt_options_t o = asking(sign_later);
   memset(longest, 'x', sizeof longest - 1);
   memset(longer, 'x', sizeof longer - 1);
-  begin(&r);
+  ear_begin(&r);
   o.ws_headers = &over;
   o.n_ws_headers = 1;
   o.url = "ws://h";
   cr_assert_eq(guest_try(&r, &r.g, &o), UVMQTT_EHEADER);
   o.ws_headers = &fits;
-  go(&r, "ws", &o);
+  ear_go(&r, "ws", &o);
   UNTIL(&r, asked == 1);
   cr_assert_eq(uvmqtt_ws_headers(r.g.m, 0, &over, 1), UVMQTT_EHEADER);
   cr_assert_eq(uvmqtt_ws_headers(r.g.m, 0, &fits, 1), 0);
-  UNTIL(&r, said.len > 64000 && heard("x\r\n\r\n"));
-  end(&r);
+  UNTIL(&r, ear_said.len > 64000 && ear_heard("x\r\n\r\n"));
+  ear_end(&r);
 }
 
 Test(way, without_headers_the_attempt_fails) {
   struct rig r;
   uvmqtt_options_t o = asking(fail_at_once);
-  begin(&r);
-  go(&r, "ws", &o);
+  ear_begin(&r);
+  ear_go(&r, "ws", &o);
   UNTIL(&r, r.g.n[DISCONNECTED] == 1);
   cr_assert_eq(r.g.error.code, UVMQTT_EHEADERS);
-  cr_assert_eq(said.len, 0);
-  end(&r);
+  cr_assert_eq(ear_said.len, 0);
+  ear_end(&r);
 }
 
 Test(way, the_client_may_be_closed_when_it_asks) {
   struct rig r;
   uvmqtt_options_t o = asking(close_at_once);
-  begin(&r);
-  go(&r, "ws", &o);
+  ear_begin(&r);
+  ear_go(&r, "ws", &o);
   UNTIL(&r, r.g.closed);
-  end(&r);
+  ear_end(&r);
 }
 
 Test(way, a_question_is_void_after_the_time_out) {
   struct rig r;
   uvmqtt_options_t o = asking(sign_later);
   o.connect_timeout = 30;
-  begin(&r);
-  go(&r, "ws", &o);
+  ear_begin(&r);
+  ear_go(&r, "ws", &o);
   UNTIL(&r, r.g.n[DISCONNECTED] == 1);
   cr_assert_eq(r.g.error.code, UV_ETIMEDOUT);
   cr_assert_eq(r.g.error.phase, UVMQTT_PHASE_WEBSOCKET);
   cr_assert_not_null(strstr(r.g.error.hint, "on_ws_headers"));
   cr_assert_eq(uvmqtt_ws_headers(r.g.m, 0, NULL, 0), UV_EALREADY);
-  end(&r);
+  ear_end(&r);
 }
 
 /* As with uvmqtt_go: what was signed for the one handshake is worth nothing in
@@ -225,8 +183,8 @@ Test(way, a_late_answer_is_not_taken_for_one_to_a_newer_question) {
   static const uvmqtt_header_t old = {"X-Old", "1"};
   struct rig r;
   uvmqtt_options_t o = asking(sign_later);
-  begin(&r);
-  go(&r, "ws", &o);
+  ear_begin(&r);
+  ear_go(&r, "ws", &o);
   UNTIL(&r, asked == 1);
   uint64_t first = last_question;
   cr_assert_eq(uvmqtt_ws_headers(r.g.m, first + 1, &old, 1), UVMQTT_ESTALE);
@@ -238,9 +196,9 @@ Test(way, a_late_answer_is_not_taken_for_one_to_a_newer_question) {
   cr_expect_eq(uvmqtt_ws_headers(r.g.m, first, &old, 1), UVMQTT_ESTALE);
   cr_expect_eq(uvmqtt_ws_fail(r.g.m, first), UVMQTT_ESTALE);
   cr_expect_eq(uvmqtt_ws_headers(r.g.m, last_question, &signature, 1), 0);
-  UNTIL(&r, heard("\r\nX-Signature: 1234\r\n\r\n"));
-  cr_expect(!heard("X-Old"));
-  end(&r);
+  UNTIL(&r, ear_heard("\r\nX-Signature: 1234\r\n\r\n"));
+  cr_expect(!ear_heard("X-Old"));
+  ear_end(&r);
 }
 
 /* A redirect of MQTT leads to another WebSocket. */
@@ -256,20 +214,20 @@ on_redirect(uvmqtt_t *m, const uvmqtt_redirect_t *redirect) {
 /* CONNACK 0x9C with a Server Reference, in a frame; back to where it was. */
 static void sends_back(struct rig *r) {
   char accept[32], text[256], reference[32];
-  cr_assert(ws_accept_to(&said, accept));
+  cr_assert(ws_accept_to(&ear_said, accept));
   snprintf(text, sizeof text,
            "HTTP/1.1 101 x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
            "Sec-WebSocket-Accept: %s\r\nSec-WebSocket-Protocol: mqtt\r\n\r\n",
            accept);
-  size_t before = said.len;
-  answer(r, text);
-  UNTIL(r, said.len > before); /* CONNECT */
+  size_t before = ear_said.len;
+  ear_answer(r, text);
+  UNTIL(r, ear_said.len > before); /* CONNECT */
   int n = snprintf(reference, sizeof reference, "127.0.0.1:%u",
                    (unsigned)r->b.port);
   int len = snprintf(text, sizeof text, "\x82%c\x20%c%c\x9C%c\x1C%c%c%s", n + 8,
                      n + 6, 1, n + 3, 1, n, reference);
   text[4] = text[8] = 0; /* flags; high byte of the length */
-  said.len = 0;
+  ear_said.len = 0;
   broker_sends(r->b.link, text, (size_t)len);
 }
 
@@ -282,15 +240,15 @@ Test(way, a_redirect_takes_logins_along_only_when_it_may) {
                           .n_ws_headers = 2, .on_redirect = on_redirect};
     verdict = with == 0 ? UVMQTT_REDIRECT_FOLLOW
                         : UVMQTT_REDIRECT_FOLLOW_WITH_CREDENTIALS;
-    begin(&r);
-    go(&r, "ws", &o);
-    UNTIL(&r, heard("\r\n\r\n"));
-    cr_assert(heard("\r\nAuthorization: top secret\r\n"));
+    ear_begin(&r);
+    ear_go(&r, "ws", &o);
+    UNTIL(&r, ear_heard("\r\n\r\n"));
+    cr_assert(ear_heard("\r\nAuthorization: top secret\r\n"));
     sends_back(&r);
-    UNTIL(&r, heard("\r\n\r\n"));
-    cr_assert(heard("\r\nX-Other: 1\r\n"));
-    cr_expect_eq(heard("secret"), with == 1);
-    end(&r);
+    UNTIL(&r, ear_heard("\r\n\r\n"));
+    cr_assert(ear_heard("\r\nX-Other: 1\r\n"));
+    cr_expect_eq(ear_heard("secret"), with == 1);
+    ear_end(&r);
   }
 }
 
@@ -310,28 +268,28 @@ static void through(struct rig *r, const char *url, const char *username) {
   static char proxy[64];
   uvmqtt_options_t o = {UVMQTT_OPTIONS_INIT, .url = url, .proxy = proxy,
                         .username = username, .reconnect_min = 60000};
-  begin(r);
+  ear_begin(r);
   snprintf(proxy, sizeof proxy, "http://127.0.0.1:%u", (unsigned)r->b.port);
   guest_open(r, &r->g, &o);
   cr_assert_eq(guest_connect(&r->g), 0);
-  UNTIL(r, heard("\r\n\r\n"));
-  um_buf_consume(&said, said.len);
-  answer(r, "HTTP/1.1 200 OK\r\n\r\n");
+  UNTIL(r, ear_heard("\r\n\r\n"));
+  um_buf_consume(&ear_said, ear_said.len);
+  ear_answer(r, "HTTP/1.1 200 OK\r\n\r\n");
 }
 
 Test(way, through_a_local_proxy_a_password_goes_to_local_addresses_only) {
   struct rig r;
   through(&r, "mqtt://127.0.0.1:9", "user");
-  UNTIL(&r, heard("MQTT") && heard("user"));
-  end(&r);
+  UNTIL(&r, ear_heard("MQTT") && ear_heard("user"));
+  ear_end(&r);
   through(&r, "mqtt://localhost:9", "user");
   UNTIL(&r, r.g.n[DISCONNECTED] == 1);
   cr_assert_eq(r.g.error.code, UVMQTT_EINSECURE);
-  cr_assert_eq(said.len, 0);
-  end(&r);
+  cr_assert_eq(ear_said.len, 0);
+  ear_end(&r);
   through(&r, "mqtt://broker.example", NULL);
-  UNTIL(&r, heard("MQTT"));
-  end(&r);
+  UNTIL(&r, ear_heard("MQTT"));
+  ear_end(&r);
 }
 
 /* One server an attempt: which one? */
@@ -339,15 +297,15 @@ Test(way, through_a_local_proxy_a_password_goes_to_local_addresses_only) {
 static void asked_for(struct rig *r, const char *server) {
   char line[64];
   snprintf(line, sizeof line, "CONNECT %s:1883 HTTP/1.1\r\n", server);
-  UNTIL(r, heard("\r\n\r\n"));
-  cr_assert(heard(line), "not %s", server);
-  um_buf_consume(&said, said.len);
+  UNTIL(r, ear_heard("\r\n\r\n"));
+  cr_assert(ear_heard(line), "not %s", server);
+  um_buf_consume(&ear_said, ear_said.len);
 }
 
 static void reaches(struct rig *r) {
-  answer(r, "HTTP/1.1 200 OK\r\n\r\n");
-  UNTIL(r, heard("MQTT"));
-  um_buf_consume(&said, said.len);
+  ear_answer(r, "HTTP/1.1 200 OK\r\n\r\n");
+  UNTIL(r, ear_heard("MQTT"));
+  um_buf_consume(&ear_said, ear_said.len);
 }
 
 static void goes_online(struct rig *r) {
@@ -365,12 +323,12 @@ Test(way, through_a_proxy_the_server_that_worked_is_asked_for_again) {
       .proxy = proxy,      .servers = (const char *const[]){"mqtt://b.example"},
       .n_servers = 1,      .reconnect_min = 1,
       .reconnect_max = 4,  .reconnect_stable = 40};
-  begin(&r);
+  ear_begin(&r);
   snprintf(proxy, sizeof proxy, "http://127.0.0.1:%u", (unsigned)r.b.port);
   guest_open(&r, &r.g, &o);
   cr_assert_eq(guest_connect(&r.g), 0);
   asked_for(&r, "a.example");
-  answer(&r, "HTTP/1.1 502 Dead\r\n\r\n");
+  ear_answer(&r, "HTTP/1.1 502 Dead\r\n\r\n");
   asked_for(&r, "b.example");
   for (unsigned i = 0; i < 3; i++) {
     goes_online(&r);
@@ -378,11 +336,11 @@ Test(way, through_a_proxy_the_server_that_worked_is_asked_for_again) {
     broker_hangs_up(&r.b);
     asked_for(&r, "b.example");
   }
-  answer(&r, "HTTP/1.1 502 Dead, too\r\n\r\n");
+  ear_answer(&r, "HTTP/1.1 502 Dead, too\r\n\r\n");
   asked_for(&r, "a.example");
-  answer(&r, "HTTP/1.1 502 Dead\r\n\r\n");
+  ear_answer(&r, "HTTP/1.1 502 Dead\r\n\r\n");
   asked_for(&r, "b.example");
-  end(&r);
+  ear_end(&r);
 }
 
 /* Nor is a server that accepts us and then cuts asked for for ever. */
@@ -394,7 +352,7 @@ Test(way, through_a_proxy_a_server_that_does_not_last_is_left) {
       .proxy = proxy,      .servers = (const char *const[]){"mqtt://b.example"},
       .n_servers = 1,      .reconnect_min = 1,
       .reconnect_max = 4};
-  begin(&r);
+  ear_begin(&r);
   snprintf(proxy, sizeof proxy, "http://127.0.0.1:%u", (unsigned)r.b.port);
   guest_open(&r, &r.g, &o);
   cr_assert_eq(guest_connect(&r.g), 0);
@@ -408,7 +366,7 @@ Test(way, through_a_proxy_a_server_that_does_not_last_is_left) {
   reaches(&r);
   broker_hangs_up(&r.b);
   asked_for(&r, "a.example");
-  end(&r);
+  ear_end(&r);
 }
 
 Test(way, what_a_proxy_refuses_is_told_with_its_phase) {
@@ -416,20 +374,20 @@ Test(way, what_a_proxy_refuses_is_told_with_its_phase) {
   uvmqtt_options_t o = {UVMQTT_OPTIONS_INIT, .url = "mqtt://broker.example",
                         .reconnect_min = 60000};
   char proxy[64];
-  begin(&r);
+  ear_begin(&r);
   snprintf(proxy, sizeof proxy, "http://u:secret@127.0.0.1:%u",
            (unsigned)r.b.port);
   o.proxy = proxy;
   guest_open(&r, &r.g, &o);
   cr_assert_eq(guest_connect(&r.g), 0);
-  UNTIL(&r, heard("\r\n\r\n"));
-  cr_assert(heard("CONNECT broker.example:1883 HTTP/1.1\r\n"));
-  answer(&r, "HTTP/1.1 407 Please\r\n\r\n");
+  UNTIL(&r, ear_heard("\r\n\r\n"));
+  cr_assert(ear_heard("CONNECT broker.example:1883 HTTP/1.1\r\n"));
+  ear_answer(&r, "HTTP/1.1 407 Please\r\n\r\n");
   UNTIL(&r, r.g.n[DISCONNECTED] == 1);
   cr_assert_eq(r.g.error.code, UVMQTT_EPROXYAUTH);
   cr_assert_eq(r.g.error.phase, UVMQTT_PHASE_PROXY);
   cr_assert_null(strstr(r.g.log, "secret"));
-  end(&r);
+  ear_end(&r);
 }
 
 /* Who was not reached is named. */
